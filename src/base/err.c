@@ -1,0 +1,55 @@
+#include "base/err.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int bnf_fail(struct bnf_err *err, int status, const char *format, ...)
+{
+    if (err) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(err->text, sizeof err->text, format, args);
+        va_end(args);
+        err->status = status;
+    }
+    return status;
+}
+
+int bnf_fail_memory(struct bnf_err *err)
+{
+    return bnf_fail(err, BNF_ENOMEM, "out of memory");
+}
+
+int bnf_fail_at(struct bnf_err *err, const char *format, ...)
+{
+    if (!err)
+        return BNF_EINPUT;
+    char old[sizeof err->text];
+    memcpy(old, err->text, sizeof old);
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(err->text, sizeof err->text, format, args);
+    va_end(args);
+    if (length >= 0 && (size_t)length < sizeof err->text)
+        snprintf(err->text + length, sizeof err->text - (size_t)length, ": %s", old);
+    return err->status;
+}
+
+int bnf_status_exit(int status)
+{
+    switch (status) {
+#define BNF_STATUS(name, value, exit_status, text)                                                           \
+    case value:                                                                                              \
+        return exit_status;
+#include "base/status.def"
+#undef BNF_STATUS
+    }
+    return 2;
+}
+
+_Noreturn void bnf_bug_at(const char *file, int line, const char *what)
+{
+    fprintf(stderr, "bnfold: bug at %s:%d: %s\n", file, line, what);
+    abort();
+}

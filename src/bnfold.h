@@ -1,0 +1,77 @@
+/* bnfold: removes BatchNormalization layers from trained networks and proves the result equivalent.
+ *
+ * The public face of the library: four jobs, and the report each of them leaves. */
+#ifndef BNFOLD_H
+#define BNFOLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+
+enum bnfold_leftover { BNFOLD_LEFTOVER_AUTO, BNFOLD_LEFTOVER_CONV, BNFOLD_LEFTOVER_MUL_ADD, BNFOLD_LEFTOVER_KEEP };
+enum bnfold_check { BNFOLD_CHECK_PROOF, BNFOLD_CHECK_NONE };
+
+/* What the jobs may be told; all-zero is the everyday behaviour. Strings are borrowed for the call. */
+struct bnfold_options {
+    enum bnfold_leftover leftover;
+    enum bnfold_check check;
+    bool strict;           /* a BatchNormalization that stays is a failure: nothing is written */
+    bool in_place;         /* the output may be the input */
+    bool flush;            /* force the output to disk before it appears */
+    bool keep_failed;      /* write the output although it is not equivalent */
+    bool assume_inference; /* take training-mode BatchNormalizations for inference ones */
+    bool keep_overridable; /* initializers that are graph inputs too stay overridable */
+    bool match_position;   /* check: pair inputs and outputs by position */
+    bool lossy;            /* convert: drop what JSON cannot say */
+    double max_u;          /* > 0: limit of the proof, in units of rounding */
+    unsigned threads;      /* 0: as many as the machine runs at once */
+    const char *const *only, *const *skip; /* glob patterns over node names, NULL-terminated; NULL: none */
+};
+
+struct bnfold_report;
+
+/* The sentence of a failed job. */
+struct bnfold_error {
+    char text[1024];
+    int exit_status;
+};
+
+/* Folds the model at `input` ("-": standard input) and writes `output` ("-": standard output) when it is equivalent.
+ * plan: the same without writing. check: compares two models. Each returns 0 and a report that the caller frees, or
+ * non-zero and *error. */
+int bnfold_fold(const char *input, const char *output, const struct bnfold_options *options,
+    struct bnfold_report **report, struct bnfold_error *error);
+int bnfold_plan(const char *input, const struct bnfold_options *options, struct bnfold_report **report,
+    struct bnfold_error *error);
+int bnfold_check(const char *reference, const char *candidate, const struct bnfold_options *options,
+    struct bnfold_report **report, struct bnfold_error *error);
+
+/* Rewrites a model in the format that output's suffix names (.json: ONNX-JSON, else ONNX). No report. */
+int bnfold_convert(const char *input, const char *output, const struct bnfold_options *options,
+    struct bnfold_error *error);
+
+enum bnfold_print { BNFOLD_PRINT_TEXT, BNFOLD_PRINT_JSON };
+
+struct bnfold_style {
+    enum bnfold_print format;
+    int verbosity; /* -1 quiet: the verdict only; 0; 1: every site */
+    bool color;    /* ANSI colours, text only */
+};
+
+/* Prints a report. Returns 0, or -1 when the stream failed or memory ran out. */
+int bnfold_report_print(const struct bnfold_report *report, const struct bnfold_style *style, FILE *stream);
+
+/* The exit status that a report stands for: 0 equivalent or unchecked, 1 different or --strict failed, 3 inconclusive. */
+int bnfold_report_exit(const struct bnfold_report *report);
+
+void bnfold_report_free(struct bnfold_report *report);
+
+/* Prints what a reason or verdict means, with its hint and an example. Returns -1 for an unknown name. With name NULL:
+ * lists them all. */
+int bnfold_explain(const char *name, FILE *stream);
+
+/* "0.1.0" */
+const char *bnfold_version(void);
+
+#endif

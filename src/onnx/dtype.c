@@ -1,0 +1,207 @@
+#include "onnx/dtype.h"
+
+#include "base/err.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+_Static_assert(sizeof(float) == 4 && sizeof(double) == 8, "IEEE 754 binary32 and binary64");
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "tensor data is little-endian; byte swapping is not built"
+#endif
+
+enum kind { FLOATING, UNSIGNED, SIGNED, TEXT, OPAQUE };
+
+struct facts {
+    const char *name;
+    unsigned bits;
+    enum kind kind;
+};
+
+static const struct facts table[] = {
+#define BNF_DTYPE(name, number, bits, kind, text) [number] = {text, bits, kind},
+#include "onnx/dtype.def"
+#undef BNF_DTYPE
+};
+
+bool bnf_dtype_known(int dtype)
+{
+    return dtype > 0 && (size_t)dtype < sizeof table / sizeof table[0];
+}
+
+const char *bnf_dtype_name(int dtype)
+{
+    if (dtype == BNF_DTYPE_UNDEFINED)
+        return "undefined";
+    return bnf_dtype_known(dtype) ? table[dtype].name : "unknown type";
+}
+
+unsigned bnf_dtype_bits(int dtype)
+{
+    return bnf_dtype_known(dtype) ? table[dtype].bits : 0;
+}
+
+bool bnf_dtype_bytes(int dtype, size_t count, size_t *bytes)
+{
+    unsigned bits = bnf_dtype_bits(dtype);
+    if (!bits || count > (SIZE_MAX - 7) / bits)
+        return false;
+    *bytes = (count * bits + 7) / 8;
+    return true;
+}
+
+bool bnf_dtype_is_float(int dtype)
+{
+    return bnf_dtype_known(dtype) && table[dtype].kind == FLOATING;
+}
+
+/* Significand bits (the hidden one included), and the exponents of the largest and the smallest subnormal value. */
+struct format {
+    int precision, max_exponent, tiny_exponent;
+};
+
+static struct format format_of(int dtype)
+{
+    switch (dtype) {
+    case BNF_DTYPE_FLOAT16:
+        return (struct format){11, 16, -24};
+    case BNF_DTYPE_BFLOAT16:
+        return (struct format){8, 128, -133};
+    case BNF_DTYPE_FLOAT:
+        return (struct format){24, 128, -149};
+    case BNF_DTYPE_DOUBLE:
+        return (struct format){53, 1024, -1074};
+    }
+    bnf_bug("a float type was expected");
+}
+
+double bnf_dtype_roundoff(int dtype)
+{
+    return ldexp(1.0, -format_of(dtype).precision);
+}
+
+double bnf_dtype_max(int dtype)
+{
+    struct format f = format_of(dtype);
+    return ldexp(2.0 - ldexp(1.0, 1 - f.precision), f.max_exponent - 1);
+}
+
+double bnf_dtype_tiny(int dtype)
+{
+    return ldexp(1.0, format_of(dtype).tiny_exponent);
+}
+
+static double half_to_double(uint16_t half)
+{
+    int exponent = half >> 10 & 31;
+    double fraction = half & 1023;
+    double value = exponent == 31  ? (fraction != 0 ? (double)NAN : (double)INFINITY)
+                   : exponent == 0 ? ldexp(fraction, -24)
+                                   : ldexp(fraction + 1024, exponent - 25);
+    return half & 0x8000 ? -value : value;
+}
+
+/* Rounds a double to a 16-bit format with `precision` bits and the given exponent width, ties to even. */
+static uint16_t narrow(double value, int precision, int exponent_bits)
+{
+    int fraction_bits = precision - 1;
+    int bias = (1 << (exponent_bits - 1)) - 1;
+    uint16_t sign = signbit(value) ? 0x8000 : 0;
+    uint16_t infinity = (uint16_t)(((1 << exponent_bits) - 1) << fraction_bits);
+    if (isnan(value))
+        return (uint16_t)(sign | infinity | 1u << (fraction_bits - 1));
+    double magnitude = fabs(value);
+    if (magnitude == 0)
+        return sign;
+    int exponent; /* magnitude = f·2^exponent, 0.5 ≤ f < 1 */
+    frexp(magnitude, &exponent);
+    if (exponent > bias + 2)
+        return (uint16_t)(sign | infinity);
+    int lowest = 1 - bias - fraction_bits; /* exponent of the smallest subnormal */
+    int unit = exponent - precision > lowest ? exponent - precision : lowest;
+    double scaled = nearbyint(ldexp(magnitude, -unit)); /* exact scaling, one rounding */
+    /* scaled counts units; a carry into the next binade falls out of the addition below. */
+    unsigned field = unit == lowest && scaled < ldexp(1.0, fraction_bits)
+                         ? (unsigned)scaled
+                         : ((unsigned)(unit - lowest) << fraction_bits) + (unsigned)scaled;
+    return (uint16_t)(sign | (field >= infinity ? infinity : field));
+}
+
+#define READ(type)                                                                                           \
+    for (size_t i = 0; i < count; i++) {                                                                     \
+        type value;                                                                                          \
+        memcpy(&value, (const char *)data + (first + i) * sizeof value, sizeof value);                       \
+        out[i] = (double)value;                                                                              \
+    }                                                                                                        \
+    return
+
+void bnf_to_double(int dtype, const void *data, size_t first, size_t count, double *restrict out)
+{
+    switch (dtype) {
+    case BNF_DTYPE_FLOAT:
+        READ(float);
+    case BNF_DTYPE_DOUBLE:
+        READ(double);
+    case BNF_DTYPE_INT8:
+        READ(int8_t);
+    case BNF_DTYPE_BOOL:
+    case BNF_DTYPE_UINT8:
+        READ(uint8_t);
+    case BNF_DTYPE_INT16:
+        READ(int16_t);
+    case BNF_DTYPE_UINT16:
+        READ(uint16_t);
+    case BNF_DTYPE_INT32:
+        READ(int32_t);
+    case BNF_DTYPE_UINT32:
+        READ(uint32_t);
+    case BNF_DTYPE_INT64:
+        READ(int64_t);
+    case BNF_DTYPE_UINT64:
+        READ(uint64_t);
+    case BNF_DTYPE_FLOAT16:
+    case BNF_DTYPE_BFLOAT16:
+        for (size_t i = 0; i < count; i++) {
+            uint16_t bits;
+            memcpy(&bits, (const char *)data + (first + i) * 2, 2);
+            uint32_t wide = (uint32_t)bits << 16;
+            float value;
+            memcpy(&value, &wide, 4);
+            out[i] = dtype == BNF_DTYPE_FLOAT16 ? half_to_double(bits) : (double)value;
+        }
+        return;
+    }
+    bnf_bug("this element type has no value as a number");
+}
+
+void bnf_from_double(int dtype, const double *restrict values, size_t count, void *data, size_t first)
+{
+    switch (dtype) {
+    case BNF_DTYPE_FLOAT:
+        for (size_t i = 0; i < count; i++) {
+            float value = (float)values[i];
+            memcpy((char *)data + (first + i) * 4, &value, 4);
+        }
+        return;
+    case BNF_DTYPE_DOUBLE:
+        memcpy((char *)data + first * 8, values, count * 8);
+        return;
+    case BNF_DTYPE_FLOAT16:
+    case BNF_DTYPE_BFLOAT16:
+        for (size_t i = 0; i < count; i++) {
+            uint16_t bits = dtype == BNF_DTYPE_FLOAT16 ? narrow(values[i], 11, 5) : narrow(values[i], 8, 8);
+            memcpy((char *)data + (first + i) * 2, &bits, 2);
+        }
+        return;
+    }
+    bnf_bug("a float type was expected");
+}
+
+double bnf_round(int dtype, double value)
+{
+    unsigned char element[8];
+    bnf_from_double(dtype, &value, 1, element, 0);
+    bnf_to_double(dtype, element, 0, 1, &value);
+    return value;
+}

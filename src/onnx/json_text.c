@@ -1,0 +1,236 @@
+#include "onnx/json_text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+size_t bnf_utf8_length(const char *text, size_t size)
+{
+    const unsigned char *byte = (const unsigned char *)text;
+    if (byte[0] < 0x80)
+        return 1;
+    size_t length = byte[0] >= 0xf0 ? 4 : byte[0] >= 0xe0 ? 3 : 2;
+    if (byte[0] < 0xc2 || byte[0] > 0xf4 || length > size)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((byte[i] & 0xc0) != 0x80)
+            return 0;
+    bool bad = (byte[0] == 0xe0 && byte[1] < 0xa0) || /* longer than it need be */
+               (byte[0] == 0xed && byte[1] > 0x9f) || /* a surrogate */
+               (byte[0] == 0xf0 && byte[1] < 0x90) || /* longer than it need be */
+               (byte[0] == 0xf4 && byte[1] > 0x8f);   /* beyond U+10FFFF */
+    return bad ? 0 : length;
+}
+
+static size_t digits(const char *text, size_t size)
+{
+    size_t i = 0;
+    while (i < size && text[i] >= '0' && text[i] <= '9')
+        i++;
+    return i;
+}
+
+size_t bnf_json_number(const char *text, size_t size)
+{
+    size_t at = size && text[0] == '-';
+    size_t whole = digits(text + at, size - at);
+    if (!whole || (whole > 1 && text[at] == '0'))
+        return 0;
+    at += whole;
+    if (at < size && text[at] == '.') {
+        size_t fraction = digits(text + at + 1, size - at - 1);
+        if (!fraction)
+            return 0;
+        at += 1 + fraction;
+    }
+    if (at < size && (text[at] == 'e' || text[at] == 'E')) {
+        size_t sign = at + 1 < size && (text[at + 1] == '+' || text[at + 1] == '-');
+        size_t power = digits(text + at + 1 + sign, size - at - 1 - sign);
+        if (!power)
+            return 0;
+        at += 1 + sign + power;
+    }
+    return at;
+}
+
+int bnf_json_fail_at(const char *text, size_t position, struct bnf_err *err, int status, const char *sentence)
+{
+    size_t line = 1, column = 1;
+    for (size_t i = 0; i < position; i++) {
+        if (text[i] == '\n') {
+            line++;
+            column = 1;
+        } else if ((text[i] & 0xc0) != 0x80) {
+            column++;
+        }
+    }
+    return bnf_fail(err, status, "line %zu, column %zu: %s", line, column, sentence);
+}
+
+struct scan {
+    const char *text;
+    size_t size, at;
+    size_t depth;
+    size_t nodes, string_bytes;
+    const char *wrong; /* what stands at `at`, when it must not */
+};
+
+/* The number after \u at `at`, SIZE_MAX when four hexadecimal digits are not there. */
+static size_t hex4(const struct scan *scan, size_t at)
+{
+    if (scan->size - at < 4)
+        return SIZE_MAX;
+    size_t value = 0;
+    for (size_t i = 0; i < 4; i++) {
+        char c = scan->text[at + i];
+        int digit = c >= '0' && c <= '9'   ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
+        if (digit < 0)
+            return SIZE_MAX;
+        value = value << 4 | (size_t)digit;
+    }
+    return value;
+}
+
+/* Steps over the escape whose backslash is at scan->at. */
+static bool scan_escape(struct scan *scan)
+{
+    char letter = scan->size - scan->at > 1 ? scan->text[scan->at + 1] : 0;
+    if (letter && strchr("\"\\/bfnrt", letter)) {
+        scan->at += 2;
+        return true;
+    }
+    size_t unit = letter == 'u' ? hex4(scan, scan->at + 2) : SIZE_MAX;
+    if (unit == SIZE_MAX) {
+        scan->wrong = "a backslash that begins no escape of JSON";
+        return false;
+    }
+    if (unit == 0) {
+        scan->wrong = "the escape \\u0000, but a string of a model cannot hold a zero byte";
+        return false;
+    }
+    size_t length = 6;
+    if (unit >= 0xd800 && unit <= 0xdfff) {
+        size_t rest = scan->size - scan->at;
+        bool pair = unit < 0xdc00 && rest >= 8 && memcmp(scan->text + scan->at + 6, "\\u", 2) == 0;
+        size_t low = pair ? hex4(scan, scan->at + 8) : SIZE_MAX;
+        if (low < 0xdc00 || low > 0xdfff) {
+            scan->wrong = "half of a surrogate pair, which is no character";
+            return false;
+        }
+        length = 12;
+    }
+    scan->at += length;
+    return true;
+}
+
+/* Steps over the string whose opening quote is at scan->at. */
+static bool scan_string(struct scan *scan)
+{
+    size_t start = scan->at++;
+    while (scan->at < scan->size) {
+        unsigned char c = (unsigned char)scan->text[scan->at];
+        if (c == '"') {
+            scan->at++;
+            scan->string_bytes += 32 + (scan->at - start); /* the allocator's overhead, and the text */
+            return true;
+        }
+        if (c == '\\') {
+            if (!scan_escape(scan))
+                return false;
+        } else if (c < 0x20) {
+            scan->wrong = "a control character in a string; JSON wants it escaped";
+            return false;
+        } else if (c < 0x80) {
+            scan->at++;
+        } else {
+            size_t length = bnf_utf8_length(scan->text + scan->at, scan->size - scan->at);
+            if (!length) {
+                scan->wrong = "a byte that is not UTF-8";
+                return false;
+            }
+            scan->at += length;
+        }
+    }
+    scan->at = start;
+    scan->wrong = "a string that never ends";
+    return false;
+}
+
+static bool scan_word(struct scan *scan)
+{
+    static const char *const words[] = {"true", "false", "null"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t length = strlen(words[i]);
+        if (scan->size - scan->at >= length && memcmp(scan->text + scan->at, words[i], length) == 0) {
+            scan->at += length;
+            return true;
+        }
+    }
+    scan->wrong = "not JSON";
+    return false;
+}
+
+static bool scan_token(struct scan *scan)
+{
+    enum { deepest = 1000, longest_number = 63 }; /* cJSON's own limits */
+    char c = scan->text[scan->at];
+    if (c == '"')
+        return scan_string(scan);
+    if (c == '-' || (c >= '0' && c <= '9')) {
+        size_t length = bnf_json_number(scan->text + scan->at, scan->size - scan->at);
+        if (!length)
+            scan->wrong = "a malformed number";
+        else if (length > longest_number)
+            scan->wrong = "a number of more than 63 characters";
+        scan->at += scan->wrong ? 0 : length;
+        return !scan->wrong;
+    }
+    if (!c || !strchr(" \t\r\n,:{}[]", c))
+        return scan_word(scan);
+    if (c == ',' || c == '{' || c == '[')
+        scan->nodes++;
+    if (c == '{' || c == '[')
+        scan->depth++;
+    else if (c == '}' || c == ']')
+        scan->depth -= scan->depth > 0;
+    scan->wrong = scan->depth > deepest ? "more than 1000 arrays and objects inside each other" : NULL;
+    scan->at += !scan->wrong;
+    return !scan->wrong;
+}
+
+int bnf_json_scan(const char *text, size_t size, size_t *memory, struct bnf_err *err)
+{
+    enum { node = 80 }; /* sizeof(cJSON) and the allocator's overhead */
+    struct scan scan = {.text = text, .size = size, .nodes = 1};
+    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        scan.at = 3; /* the byte order mark some editors put in front */
+    while (scan.at < size)
+        if (!scan_token(&scan))
+            return bnf_json_fail_at(
+                text, scan.at, err, scan.depth > 1000 ? BNF_ELIMIT : BNF_EINPUT, scan.wrong);
+    *memory = scan.nodes * node + scan.string_bytes;
+    return BNF_OK;
+}
+
+const char *bnf_json_show(const char *text, char shown[static BNF_JSON_SHOWN])
+{
+    static const char more[] = "…";
+    size_t length = strlen(text), at = 0;
+    while (at < length) {
+        size_t step = bnf_utf8_length(text + at, length - at);
+        size_t end = step ? at + step : at + 1;
+        if (end + (end < length ? sizeof more : 1) > BNF_JSON_SHOWN)
+            break;
+        bool plain = step > 1 || (step == 1 && (unsigned char)text[at] >= 0x20 && text[at] != 0x7f);
+        if (plain)
+            memcpy(shown + at, text + at, step);
+        else
+            shown[at] = '?';
+        at = end;
+    }
+    memcpy(shown + at, at < length ? more : "", at < length ? sizeof more : 1);
+    return shown;
+}

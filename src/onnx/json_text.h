@@ -1,0 +1,33 @@
+/* JSON as text: what must hold before a parser may see it, and how error sentences show it. */
+#ifndef BNF_ONNX_JSON_TEXT_H
+#define BNF_ONNX_JSON_TEXT_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+
+/* Bytes of the UTF-8 character at the start of text, 1 … 4; 0 when it is not well-formed. size is at least 1.
+ */
+size_t bnf_utf8_length(const char *text, size_t size);
+
+/* Bytes of the JSON number at the start of text; 0 when there is none. */
+size_t bnf_json_number(const char *text, size_t size);
+
+/* Checks every string, number and word of a text, and counts. What passes has well-formed UTF-8, escapes and
+ * numbers, no NUL in any form, and at most 1000 open brackets; how values, commas and brackets follow each
+ * other is left to the parser. *memory gets an upper bound of the bytes a cJSON tree of it takes. BNF_EINPUT,
+ * BNF_ELIMIT with line and column. */
+int bnf_json_scan(const char *text, size_t size, size_t *memory, struct bnf_err *err);
+
+/* Fails with "line L, column C: sentence" for a position in text; columns count characters, both begin at 1.
+ */
+int bnf_json_fail_at(
+    const char *text, size_t position, struct bnf_err *err, int status, const char *sentence);
+
+enum { BNF_JSON_SHOWN = 64 };
+
+/* text as an error sentence may show it: control characters as '?', cut between characters with "…" at the
+ * end when it is long. Into shown, which it returns. */
+const char *bnf_json_show(const char *text, char shown[static BNF_JSON_SHOWN]);
+
+#endif
