@@ -1,15 +1,22 @@
 # bnfold. `make` builds build/release/bnfold; `make help` lists the targets.
-CC ?= gcc
+#
+# MODE=release|asan|valgrind picks the flags, and with them the folder of the objects; CC=clang, WERROR=1, BUILD=DIR,
+# PREFIX=DIR and DESTDIR=DIR do what they say.
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 CLANG_FORMAT ?= clang-format
 PYTHON ?= /usr/bin/python3
 BUILD ?= build
 MODE ?= release
 PREFIX ?= /usr/local
 WERROR ?=
+COUNT ?= 1000
 
 PACKAGES = libprotobuf-c libcjson
-DEBIAN = gcc make pkg-config libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libcjson-dev libcmocka-dev \
-         libopenblas-dev libzip-dev valgrind python3 python3-numpy python3-protobuf python3-onnx
+# What building and testing need, and what the networks of the zoo need on top.
+DEBIAN = gcc clang make pkg-config libprotobuf-c-dev protobuf-c-compiler libcjson-dev libcmocka-dev valgrind \
+         python3 python3-numpy python3-onnx
+DEBIAN_ZOO = python3-torch python3-torchvision nodejs npm
+APT = $(if $(filter-out 0,$(shell id -u)),sudo) env DEBIAN_FRONTEND=noninteractive apt-get
 
 VERSION := $(shell cat VERSION)
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(WERROR),-Werror)
@@ -32,19 +39,35 @@ OBJ := $(SRC:%.c=$(OUT)/%.o) $(OUT)/gen/onnx.pb-c.o
 LIB := $(OUT)/libbnfold.a
 BIN := $(OUT)/bnfold
 
+SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/support/*.c))
+UNIT := $(patsubst %.c,$(OUT)/%,$(wildcard tests/unit/test_*.c))
+PROPERTY := $(patsubst %.c,$(OUT)/%,$(wildcard tests/property/*.c))
+PROGRAMS := $(UNIT) $(PROPERTY)
+TEST_OBJ := $(PROGRAMS:%=%.o) $(SUPPORT)
+RUN = BUILD='$(BUILD)' MODE='$(MODE)' CC='$(CC)' WERROR='$(WERROR)' PYTHON='$(PYTHON)' MAKE='$(MAKE)' tests/run.sh
+
+# ---- building
+
 .PHONY: all
-all: $(BIN)
-	@test $(MODE) != release || ln -sf $(BUILD)/release/bnfold bnfold 2>/dev/null || true
+all: $(BIN) ## the program (the default)
+
+# Objects depend on this file, which changes with the compiler and the flags.
+FLAGS = $(CC) $(OPT) $(VERSION)
+$(OUT)/flags: force
+	@mkdir -p $(@D)
+	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
 
 $(GEN)/onnx.pb-c.h $(GEN)/onnx.pb-c.c &: proto/onnx.proto
 	@mkdir -p $(GEN)
 	protoc-c --c_out=$(GEN) --proto_path=proto onnx.proto
 
-$(OUT)/gen/%.o: $(GEN)/%.c
+$(OUT)/gen/%.o: $(GEN)/%.c $(OUT)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -std=c11 $(OPT) -w -c -o $@ $<
 
-$(OUT)/%.o: %.c | $(GEN)/onnx.pb-c.h
+$(TEST_OBJ): CPPFLAGS += -Itests
+
+$(OUT)/%.o: %.c $(OUT)/flags | $(GEN)/onnx.pb-c.h
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(EXACT) -MMD -MP -c -o $@ $<
 
@@ -55,4 +78,77 @@ $(LIB): $(OBJ)
 $(BIN): $(CLI:%.c=$(OUT)/%.o) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$(PROGRAMS): %: %.o $(SUPPORT) $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+.PHONY: programs
+programs: $(BIN) $(PROGRAMS)
+
 -include $(wildcard $(OUT)/*/*.d $(OUT)/*/*/*.d)
+
+# ---- testing; TESTS=GLOB picks unit and property programs, SEED and COUNT steer the generated models
+
+.PHONY: test check asan valgrind lint unit golden property
+test check: ## every test; the last line says how many passed
+	@COUNT=$(COUNT) $(RUN) lint unit golden property
+
+asan: MODE = asan
+asan: ## the same with the address and undefined-behaviour sanitizers
+	@COUNT=$$(($(COUNT) / 5)) $(RUN) unit golden property
+
+valgrind: MODE = valgrind
+valgrind: ## the same under valgrind
+	@COUNT=$$(($(COUNT) / 50)) WRAP='valgrind -q --error-exitcode=99 --leak-check=full' $(RUN) unit golden property
+
+lint unit golden property: ## one part of the tests
+	@COUNT=$(COUNT) $(RUN) $@
+
+.PHONY: format format-check
+format: ## lays the C out by .clang-format
+	$(CLANG_FORMAT) -i $(wildcard src/*.[ch] src/*/*.[ch] cli/*.[ch] tests/*/*.[ch])
+
+format-check: ## says what `make format` would change
+	$(CLANG_FORMAT) --dry-run $(wildcard src/*.[ch] src/*/*.[ch] cli/*.[ch] tests/*/*.[ch])
+
+# ---- large networks
+
+NODE_MODULES ?= $(abspath $(BUILD)/npm/node_modules)
+
+.PHONY: zoo verify-zoo npm bench
+zoo: ## exports torchvision's networks to models/zoo
+	$(PYTHON) models/make_zoo.py models/zoo
+
+npm $(NODE_MODULES)/onnxruntime-node: ## ONNX Runtime for node, without its GPU parts
+	@mkdir -p $(BUILD)/npm
+	cd $(BUILD)/npm && ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node --ignore-scripts
+
+verify-zoo: $(BIN) $(NODE_MODULES)/onnxruntime-node ## folds the zoo and lets ONNX Runtime judge
+	NODE_PATH='$(NODE_MODULES)' $(PYTHON) tests/zoo/verify.py models/zoo $(BIN)
+
+bench: $(BIN) ## speed and memory
+	BNFOLD='$(abspath $(BIN))' tests/bench/bench.sh
+
+# ---- the rest
+
+.PHONY: deps deps-zoo install uninstall clean help force
+deps: ## installs what building and testing need (Debian)
+	$(APT) update
+	$(APT) install -y --no-install-recommends $(DEBIAN)
+
+deps-zoo: deps ## and what the zoo needs
+	$(APT) install -y --no-install-recommends $(DEBIAN_ZOO)
+
+install: $(BIN) ## into $(DESTDIR)$(PREFIX)
+	install -D -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/bnfold
+	install -D -m 644 src/bnfold.h $(DESTDIR)$(PREFIX)/include/bnfold.h
+	install -D -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libbnfold.a
+	install -D -m 644 cli/bnfold.1 $(DESTDIR)$(PREFIX)/share/man/man1/bnfold.1
+
+uninstall: ## takes it out again
+	cd $(DESTDIR)$(PREFIX) && rm -f bin/bnfold include/bnfold.h lib/libbnfold.a share/man/man1/bnfold.1
+
+clean: ## removes what was built
+	rm -rf $(BUILD)/release $(BUILD)/asan $(BUILD)/valgrind $(BUILD)/gen
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z -]*\)[^:]*:[^=#]*## */\1\t/p' Makefile | expand -t 16

@@ -4,13 +4,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A sentence that was cut may end within a character: takes the rest of that one away. */
+static void trim(char *text)
+{
+    size_t end = strlen(text), start = end;
+    while (start && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
+        start--;
+    if (!start)
+        return;
+    unsigned char lead = (unsigned char)text[--start];
+    size_t need = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    if (end - start < need)
+        text[start] = 0;
+}
+
 int bnf_fail(struct bnf_err *err, int status, const char *format, ...)
 {
     if (err) {
         va_list args;
         va_start(args, format);
-        vsnprintf(err->text, sizeof err->text, format, args);
+        int length = vsnprintf(err->text, sizeof err->text, format, args);
         va_end(args);
+        if (length >= (int)sizeof err->text)
+            trim(err->text);
         err->status = status;
     }
     return status;
@@ -31,8 +47,10 @@ int bnf_fail_at(struct bnf_err *err, const char *format, ...)
     va_start(args, format);
     int length = vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
-    if (length >= 0 && (size_t)length < sizeof err->text)
-        snprintf(err->text + length, sizeof err->text - (size_t)length, ": %s", old);
+    if (length >= 0 && length < (int)sizeof err->text)
+        length += snprintf(err->text + length, sizeof err->text - (size_t)length, ": %s", old);
+    if (length >= (int)sizeof err->text)
+        trim(err->text);
     return err->status;
 }
 

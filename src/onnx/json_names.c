@@ -62,8 +62,8 @@ static const char *path_of(const struct bnf_json_place *place, char *path, size_
                          ? snprintf(part, sizeof part, "%.64s%s", place->name, dot)
                          : snprintf(part, sizeof part, "%.64s[%zu]%s", place->name, place->index, dot);
         if (length < 0 || (size_t)length + sizeof "…." > begin) {
-            begin -= sizeof "…" - 1;
-            memcpy(path + begin, "…", sizeof "…" - 1);
+            begin -= sizeof "…." - 1;
+            memcpy(path + begin, "….", sizeof "…." - 1);
             break;
         }
         begin -= (size_t)length;

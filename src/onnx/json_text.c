@@ -1,7 +1,9 @@
 #include "onnx/json_text.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 size_t bnf_utf8_length(const char *text, size_t size)
@@ -53,7 +55,8 @@ size_t bnf_json_number(const char *text, size_t size)
     return at;
 }
 
-int bnf_json_fail_at(const char *text, size_t position, struct bnf_err *err, int status, const char *sentence)
+int bnf_json_fail_at(
+    const char *text, size_t position, struct bnf_err *err, int status, const char *format, ...)
 {
     size_t line = 1, column = 1;
     for (size_t i = 0; i < position; i++) {
@@ -64,15 +67,27 @@ int bnf_json_fail_at(const char *text, size_t position, struct bnf_err *err, int
             column++;
         }
     }
+    char sentence[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
     return bnf_fail(err, status, "line %zu, column %zu: %s", line, column, sentence);
 }
+
+enum { deepest = 1000, longest_number = 63 }; /* cJSON's own limits */
+
+/* What may come next. */
+enum state { VALUE, VALUE_OR_END, NAME, NAME_OR_END, COLON, COMMA, NOTHING };
 
 struct scan {
     const char *text;
     size_t size, at;
-    size_t depth;
     size_t nodes, string_bytes;
     const char *wrong; /* what stands at `at`, when it must not */
+    enum state state;
+    size_t depth;            /* of open brackets */
+    bool in_object[deepest]; /* for each of them: is it a brace */
 };
 
 /* The number after \u at `at`, SIZE_MAX when four hexadecimal digits are not there. */
@@ -169,48 +184,123 @@ static bool scan_word(struct scan *scan)
             return true;
         }
     }
-    scan->wrong = "not JSON";
     return false;
 }
 
+static bool scan_number(struct scan *scan)
+{
+    size_t length = bnf_json_number(scan->text + scan->at, scan->size - scan->at);
+    if (!length)
+        scan->wrong = "a malformed number";
+    else if (length > longest_number)
+        scan->wrong = "a number of more than 63 characters";
+    scan->at += scan->wrong ? 0 : length;
+    return !scan->wrong;
+}
+
+/* A whole value is behind. */
+static bool after_value(struct scan *scan)
+{
+    scan->state = scan->depth ? COMMA : NOTHING;
+    return true;
+}
+
+static bool scan_open(struct scan *scan, bool object)
+{
+    if (scan->depth == deepest) {
+        scan->wrong = "more than 1000 arrays and objects inside each other";
+        return false;
+    }
+    scan->in_object[scan->depth++] = object;
+    scan->state = object ? NAME_OR_END : VALUE_OR_END;
+    scan->nodes++;
+    scan->at++;
+    return true;
+}
+
+static bool scan_value(struct scan *scan)
+{
+    char c = scan->text[scan->at];
+    if (c == '{' || c == '[')
+        return scan_open(scan, c == '{');
+    bool known = c == '"'                             ? scan_string(scan)
+                 : c == '-' || (c >= '0' && c <= '9') ? scan_number(scan)
+                                                      : scan_word(scan);
+    return known && after_value(scan);
+}
+
+/* Steps over one token. False without scan->wrong: it is not one that may stand here. */
 static bool scan_token(struct scan *scan)
 {
-    enum { deepest = 1000, longest_number = 63 }; /* cJSON's own limits */
     char c = scan->text[scan->at];
-    if (c == '"')
-        return scan_string(scan);
-    if (c == '-' || (c >= '0' && c <= '9')) {
-        size_t length = bnf_json_number(scan->text + scan->at, scan->size - scan->at);
-        if (!length)
-            scan->wrong = "a malformed number";
-        else if (length > longest_number)
-            scan->wrong = "a number of more than 63 characters";
-        scan->at += scan->wrong ? 0 : length;
-        return !scan->wrong;
+    bool object = scan->depth && scan->in_object[scan->depth - 1];
+    bool may_close = scan->state == COMMA || scan->state == (object ? NAME_OR_END : VALUE_OR_END);
+    if (scan->depth && may_close && c == (object ? '}' : ']')) {
+        scan->depth--;
+        scan->at++;
+        return after_value(scan);
     }
-    if (!c || !strchr(" \t\r\n,:{}[]", c))
-        return scan_word(scan);
-    if (c == ',' || c == '{' || c == '[')
+    switch (scan->state) {
+    case VALUE:
+    case VALUE_OR_END:
+        return scan_value(scan);
+    case NAME:
+    case NAME_OR_END:
+        scan->state = COLON;
+        return c == '"' && scan_string(scan);
+    case COLON:
+        scan->state = VALUE;
+        scan->at++;
+        return c == ':';
+    case COMMA:
+        scan->state = object ? NAME : VALUE;
         scan->nodes++;
-    if (c == '{' || c == '[')
-        scan->depth++;
-    else if (c == '}' || c == ']')
-        scan->depth -= scan->depth > 0;
-    scan->wrong = scan->depth > deepest ? "more than 1000 arrays and objects inside each other" : NULL;
-    scan->at += !scan->wrong;
-    return !scan->wrong;
+        scan->at++;
+        return c == ',';
+    case NOTHING:
+        break;
+    }
+    return false;
+}
+
+static int unexpected(const struct scan *scan, enum state state, size_t at, struct bnf_err *err)
+{
+    const char *close = scan->depth && scan->in_object[scan->depth - 1] ? "'}'" : "']'";
+    static const char *const wanted[] = {"a value", "a value or ", "a field name", "a field name or ", "':'",
+        "',' or ", "the end of the text"};
+    bool may_close = state == VALUE_OR_END || state == NAME_OR_END || state == COMMA;
+    if (at == scan->size)
+        return bnf_json_fail_at(scan->text, at, err, BNF_EINPUT, "expected %s%s, but the text ends",
+            wanted[state], may_close ? close : "");
+    size_t length = bnf_utf8_length(scan->text + at, scan->size - at);
+    char quoted[8] = "", shown[BNF_JSON_SHOWN];
+    memcpy(quoted, scan->text + at, length ? length : 1);
+    return bnf_json_fail_at(scan->text, at, err, BNF_EINPUT, "expected %s%s, found '%s'", wanted[state],
+        may_close ? close : "", bnf_json_show(quoted, shown));
 }
 
 int bnf_json_scan(const char *text, size_t size, size_t *memory, struct bnf_err *err)
 {
     enum { node = 80 }; /* sizeof(cJSON) and the allocator's overhead */
-    struct scan scan = {.text = text, .size = size, .nodes = 1};
+    struct scan scan = {.text = text, .size = size, .nodes = 1, .state = VALUE};
     if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
         scan.at = 3; /* the byte order mark some editors put in front */
-    while (scan.at < size)
-        if (!scan_token(&scan))
+    while (scan.at < size) {
+        if (strchr(" \t\r\n", text[scan.at]) && text[scan.at]) {
+            scan.at++;
+            continue;
+        }
+        enum state state = scan.state;
+        size_t at = scan.at;
+        if (scan_token(&scan))
+            continue;
+        if (scan.wrong)
             return bnf_json_fail_at(
-                text, scan.at, err, scan.depth > 1000 ? BNF_ELIMIT : BNF_EINPUT, scan.wrong);
+                text, scan.at, err, scan.depth == deepest ? BNF_ELIMIT : BNF_EINPUT, "%s", scan.wrong);
+        return unexpected(&scan, state, at, err);
+    }
+    if (scan.state != NOTHING)
+        return unexpected(&scan, scan.state, size, err);
     *memory = scan.nodes * node + scan.string_bytes;
     return BNF_OK;
 }

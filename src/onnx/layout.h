@@ -16,6 +16,7 @@ struct bnf_span {
     const uint8_t *bytes;            /* a payload's plain bytes, or NULL */
     const struct bnf_source *source; /* a computed payload, or NULL */
     size_t small;                    /* when both are NULL: where the bytes begin in `text` */
+    size_t payload;                  /* else: bytes of the payload */
     bool base64;                     /* size is 4·ceil(n/3) for a payload of n bytes */
 };
 

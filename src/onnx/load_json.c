@@ -344,11 +344,6 @@ static int read_message(const struct reader *reader, const cJSON *json,
     return BNF_OK;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static int parse(const struct bnf_model *model, cJSON **root, struct bnf_err *err)
 {
     const char *text = (const char *)model->map.data;
@@ -364,16 +359,11 @@ static int parse(const struct bnf_model *model, cJSON **root, struct bnf_err *er
     const char *end = text;
     errno = 0;
     *root = cJSON_ParseWithLengthOpts(text, size, &end, 0);
-    if (!*root && errno == ENOMEM)
+    if (*root)
+        return BNF_OK;
+    if (errno == ENOMEM)
         return bnf_fail_memory(err);
-    size_t at = (size_t)(end - text);
-    if (!*root)
-        return bnf_json_fail_at(text, at, err, BNF_EINPUT, "malformed JSON");
-    while (at < size && is_blank(text[at]))
-        at++;
-    if (at < size)
-        return bnf_json_fail_at(text, at, err, BNF_EINPUT, "text after the end of the model");
-    return BNF_OK;
+    return bnf_json_fail_at(text, (size_t)(end - text), err, BNF_EINPUT, "cJSON cannot read this");
 }
 
 int bnf_load_json(struct bnf_model *model, struct bnf_err *err)

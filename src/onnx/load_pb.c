@@ -1,5 +1,5 @@
-/* From the mapped file to messages: the wire walk's skeleton goes through protobuf-c, and each mark in it is replaced
- * by a pointer into the mapping. */
+/* From the mapped file to messages: the wire walk's skeleton goes through protobuf-c, and each mark in it is
+ * replaced by a pointer into the mapping. */
 #include "onnx/visit.h"
 #include "onnx/wire.h"
 
@@ -25,8 +25,8 @@ static void heap_free(void *context, void *block)
     (void)context, (void)block; /* the arena's blocks die together */
 }
 
-/* The parts of a typed list, in one piece: the mapping itself when there is one dense part, else a copy. Gives the
- * number of elements. */
+/* The parts of a typed list, in one piece: the mapping itself when there is one dense part, else a copy.
+ * Gives the number of elements. */
 static int gather(struct bnf_model *model, const uint8_t *marks, size_t mark_count, size_t width, void *list,
     size_t *count, struct bnf_err *err)
 {
@@ -87,11 +87,15 @@ static const char *guess(const uint8_t *bytes, size_t size)
         {"PK\3\4", 0, 4, "a zip archive, such as PyTorch and Keras write"},
         {"\x1f\x8b", 0, 2, "gzip-compressed data"},
         {"BZh", 0, 3, "bzip2-compressed data"},
-        {"\xfd" "7zXZ", 0, 5, "xz-compressed data"},
+        {"\xfd"
+         "7zXZ",
+            0, 5, "xz-compressed data"},
         {"\x28\xb5\x2f\xfd", 0, 4, "zstd-compressed data"},
         {"\x89HDF", 0, 4, "an HDF5 file, such as Keras writes"},
         {"\x93NUMPY", 0, 6, "a NumPy array"},
-        {"\x7f" "ELF", 0, 4, "an ELF binary"},
+        {"\x7f"
+         "ELF",
+            0, 4, "an ELF binary"},
         {"TFL3", 4, 4, "a TensorFlow Lite model"},
         {"ORTM", 4, 4, "an ONNX Runtime (.ort) model"},
         {"\x80\2", 0, 2, "a Python pickle"},
@@ -112,13 +116,14 @@ static int unpack(struct bnf_model *model, const struct bnf_buf *skeleton, struc
 {
     struct heap heap = {.arena = &model->arena};
     ProtobufCAllocator allocator = {.alloc = heap_alloc, .free = heap_free, .allocator_data = &heap};
-    model->proto = (Onnx__ModelProto *)protobuf_c_message_unpack(&onnx__model_proto__descriptor, &allocator,
-        skeleton->size, (const uint8_t *)bnf_buf_text(skeleton));
+    model->proto = (Onnx__ModelProto *)protobuf_c_message_unpack(
+        &onnx__model_proto__descriptor, &allocator, skeleton->size, (const uint8_t *)bnf_buf_text(skeleton));
     if (model->proto)
         return BNF_OK;
     if (heap.failed && model->arena.exhausted)
-        return bnf_fail(err, BNF_ELIMIT, "its messages need more than %zu bytes of memory, too many for a file of %zu",
-            model->arena.limit, model->map.size);
+        return bnf_fail(err, BNF_ELIMIT,
+            "its messages need more than %zu bytes of memory, too many for a file of %zu", model->arena.limit,
+            model->map.size);
     if (heap.failed)
         return bnf_fail_memory(err);
     return bnf_fail(err, BNF_EINPUT, "not an ONNX model: its messages cannot be read");

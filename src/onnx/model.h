@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/table.h"
 
 #include "onnx.pb-c.h"
 
@@ -21,6 +22,8 @@ struct bnf_model {
     Onnx__ModelProto *proto;
     struct bnf_external *external; /* side files mapped so far, a list */
     struct bnf_source *sources;    /* payloads that are computed while saving, a list */
+    struct bnf_table source_ids;   /* their addresses */
+    bool sources_untold;           /* memory ran out for source_ids: only the list is complete */
 };
 
 /* Opens and reads a model, ONNX or ONNX-JSON, told apart by content. Checks the wire format, nesting (at most 100
@@ -31,6 +34,10 @@ int bnf_model_load(struct bnf_model *model, const char *path, struct bnf_err *er
 
 /* The same from the descriptor of a file that was just written; `path` is used in sentences and for side files. */
 int bnf_model_load_descriptor(struct bnf_model *model, int descriptor, const char *path, struct bnf_err *err);
+
+/* Reads a loaded model again from its mapping: it is then as it was before any edit, and whatever was reachable from it
+ * is gone. On failure it is closed. `path` is what the model was loaded by; statuses as above. */
+int bnf_model_reload(struct bnf_model *model, const char *path, struct bnf_err *err);
 
 /* Frees everything; fine on an all-zero model. */
 void bnf_model_close(struct bnf_model *model);
@@ -46,7 +53,8 @@ struct bnf_source {
 };
 
 /* Makes a tensor's payload a computed one: raw_data's pointer becomes the address of `source`, its length
- * source->size. source lives as long as the model (arena). Only saving may look at the tensor's bytes after. */
+ * source->size, and the other payload fields are emptied. source lives as long as the model (arena) and is given once.
+ * Only saving may look at the tensor's bytes after. */
 void bnf_model_set_source(struct bnf_model *model, Onnx__TensorProto *tensor, struct bnf_source *source);
 
 /* The source behind a payload pointer, NULL when it is plain bytes. */
@@ -58,9 +66,9 @@ struct bnf_save_options {
     bool lossy;       /* JSON: drop what has no JSON form instead of failing */
 };
 
-/* Writes the model to an opened output. Payloads stream: they are laid out first, then written in
- * parallel at their offsets; nothing of their size is held in memory (base64 is made piece by piece, too). *written gets the number of bytes. BNF_EIO, BNF_EINPUT (more than 2 GiB, or
- * no JSON form), BNF_ENOMEM. */
+/* Writes the model to an opened output. Payloads stream: they are laid out first, then written in parallel at their
+ * offsets; nothing of their size is held in memory (base64 is made piece by piece, too). *written gets the number of
+ * bytes. BNF_EIO, BNF_EINPUT (more than 2 GiB, or no JSON form), BNF_ENOMEM. */
 int bnf_model_save(const struct bnf_model *model, const struct bnf_out *out,
     const struct bnf_save_options *options, uint64_t *written, struct bnf_err *err);
 

@@ -7,14 +7,33 @@
 
 enum { longest_name = 96 };
 
+/* Length of the UTF-8 character at text, 0 when it is none. */
+static size_t character(const unsigned char *text, size_t length)
+{
+    size_t size = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
+    if (text[0] > 0xf4 || size > length)
+        return 0;
+    for (size_t i = 1; i < size; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    return size;
+}
+
 const char *bnf_place_quote(const char *text, size_t length, char *copy, size_t room)
 {
-    size_t size = length < room ? length : room - 1;
-    while (size < length && size && ((unsigned char)text[size] & 0xc0) == 0x80)
-        size--;
-    for (size_t i = 0; i < size; i++)
-        copy[i] = (unsigned char)text[i] < ' ' || text[i] == 127 ? '?' : text[i];
-    copy[size] = 0;
+    size_t used = 0;
+    for (size_t at = 0, size; at < length; at += size ? size : 1) {
+        size = character((const unsigned char *)text + at, length - at);
+        bool shown = size > 1 || (size == 1 && text[at] >= ' ' && text[at] != 127);
+        if (used + (shown ? size : 1) >= room)
+            break;
+        if (shown)
+            memcpy(copy + used, text + at, size);
+        else
+            copy[used] = '?';
+        used += shown ? size : 1;
+    }
+    copy[used] = 0;
     return copy;
 }
 
@@ -40,8 +59,8 @@ void bnf_place_enter(struct bnf_place *place, const ProtobufCFieldDescriptor *fi
     bool by_name = name && strcmp(field->name, "attribute") == 0;
     if (field->label == PROTOBUF_C_LABEL_REPEATED && !by_name)
         snprintf(number, sizeof number, " %zu", index);
-    snprintf(text, sizeof text, "%s%s%s%s%s%s", place->size ? ": " : "", field->name, number, name ? " '" : "",
-        name ? quoted : "", name ? "'" : "");
+    snprintf(text, sizeof text, "%s%s%s%s%s%s", place->size ? ": " : "", field->name, number,
+        name ? " '" : "", name ? quoted : "", name ? "'" : "");
     size_t size = strlen(text);
     if (place->size >= sizeof place->text - sizeof cut)
         return;

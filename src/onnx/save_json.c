@@ -9,6 +9,7 @@
 
 #include "base/base64.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <locale.h>
 #include <math.h>
@@ -131,15 +132,20 @@ static void put_bytes(struct writer *writer, size_t index, const uint8_t *bytes,
     put(writer, "\"", 1);
 }
 
-/* The shortest of %.{from}g … %.{to}g that reads back: as a double, and for a float also through a double,
- * since that is how JSON readers get at it. */
+/* The shortest decimal that reads back. A float also does through a double, since that is how JSON readers
+ * get at it, and without leaving its range, since some refuse what would have to be rounded into it. */
 static void print_real(double value, bool is_float, char *text, size_t room)
 {
-    int digits = is_float ? 6 : 15, most = is_float ? 9 : 17;
-    for (; digits <= most; digits++) {
+    int digits =
+        is_float ? FLT_DIG : DBL_DIG; /* normal numbers of fewer digits end in zeros, which %g drops */
+    if (fabs(value) < (is_float ? (double)FLT_MIN : DBL_MIN))
+        digits = 1;
+    for (; digits <= 17; digits++) {
         snprintf(text, room, "%.*g", digits, value);
         double back = strtod(text, NULL);
-        if (is_float ? (float)back == (float)value && strtof(text, NULL) == (float)value : back == value)
+        if (is_float
+                ? (float)back == (float)value && strtof(text, NULL) == (float)value && fabs(back) <= FLT_MAX
+                : back == value)
             break;
     }
     if (value == 0 && signbit(value))

@@ -22,6 +22,11 @@ struct bnf_tensor {
 int bnf_tensor_view(struct bnf_model *model, const Onnx__TensorProto *proto, struct bnf_tensor *out,
     struct bnf_err *err);
 
+/* Is the tensor sound? Known data type, dims ≥ 0 whose product fits, elements in one field only, the one that belongs to
+ * the type, and as many as the dims need; for external data the entries' syntax and length. No file is opened. The
+ * sentence does not name the tensor. BNF_EINPUT. */
+int bnf_tensor_check(const Onnx__TensorProto *proto, struct bnf_err *err);
+
 /* Element `index` as a double. */
 double bnf_tensor_at(const struct bnf_tensor *tensor, size_t index);
 

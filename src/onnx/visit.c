@@ -69,8 +69,8 @@ static void tell(const struct frame *frames, size_t depth, const ProtobufCMessag
     for (size_t i = 0; i <= depth; i++) {
         const ProtobufCMessage *below = i < depth ? frames[i + 1].message : last;
         const char *name = name_of(below);
-        bnf_place_enter(&place, &frames[i].message->descriptor->fields[frames[i].field], frames[i].next - 1, name,
-            name ? strlen(name) : 0);
+        bnf_place_enter(&place, &frames[i].message->descriptor->fields[frames[i].field], frames[i].next - 1,
+            name, name ? strlen(name) : 0);
     }
     bnf_place_tell(&place, err);
 }

@@ -8,9 +8,10 @@
 
 #include <stdbool.h>
 
-/* Calls visit for each TensorProto of the model: initializers of all graphs, attributes, parts of sparse tensors,
- * functions, training information. A failure (a status that is not 0) ends the walk and is returned, with the place in
- * front of its sentence. BNF_ELIMIT when messages are nested more than BNF_WIRE_DEPTH deep. */
+/* Calls visit for each TensorProto of the model: initializers of all graphs, attributes, parts of sparse
+ * tensors, functions, training information. A failure (a status that is not 0) ends the walk and is returned,
+ * with the place in front of its sentence. BNF_ELIMIT when messages are nested more than BNF_WIRE_DEPTH deep.
+ */
 int bnf_visit_tensors(Onnx__ModelProto *model,
     int (*visit)(void *context, Onnx__TensorProto *tensor, struct bnf_err *err), void *context,
     struct bnf_err *err);

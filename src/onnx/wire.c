@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };          /* wire types */
-enum { FLOAT_DATA = 4, RAW_DATA = 9, DOUBLE_DATA = 10 };            /* fields of TensorProto */
-enum { longest_varint = 10, padded_length = 5, tag_shift = 56 };    /* bytes, bytes, bits */
-static const uint64_t last_number = 536870911;                      /* field numbers have 29 bits */
+enum { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };       /* wire types */
+enum { FLOAT_DATA = 4, RAW_DATA = 9, DOUBLE_DATA = 10 };         /* fields of TensorProto */
+enum { longest_varint = 10, padded_length = 5, tag_shift = 56 }; /* bytes, bytes, bits */
+static const uint64_t last_number = 536870911;                   /* field numbers have 29 bits */
 
 /* A message that is being read. */
 struct frame {
@@ -106,7 +106,8 @@ static size_t index_of(const struct walk *walk, const struct frame *frame)
 /* The value of the message's field `name`, as far as the message can be read; NULL when there is none. */
 static const char *name_of(const struct walk *walk, const struct frame *frame, size_t *length)
 {
-    const ProtobufCFieldDescriptor *name = protobuf_c_message_descriptor_get_field_by_name(frame->type, "name");
+    const ProtobufCFieldDescriptor *name =
+        protobuf_c_message_descriptor_get_field_by_name(frame->type, "name");
     const char *found = NULL;
     struct item item;
     for (size_t at = frame->begin; name && at < frame->end; at = item.begin + (size_t)item.size) {
@@ -153,14 +154,17 @@ static int fail_item(const struct walk *walk, enum trouble trouble, const struct
     case FINE:
         break;
     case CUT_OFF:
-        return fail(walk, BNF_EINPUT, "%s ends within a value at byte %zu", whose_end(walk, frame), frame->end);
+        return fail(
+            walk, BNF_EINPUT, "%s ends within a value at byte %zu", whose_end(walk, frame), frame->end);
     case LONG_VARINT:
-        return fail(walk, BNF_EINPUT, "a varint of more than %d bytes at byte %zu", (int)longest_varint, frame->at);
+        return fail(
+            walk, BNF_EINPUT, "a varint of more than %d bytes at byte %zu", (int)longest_varint, frame->at);
     case BAD_NUMBER:
         return fail(walk, BNF_EINPUT, "field number %" PRIu64 " at byte %zu, allowed are 1 to %" PRIu64,
             item->number, frame->at, last_number);
     case BAD_WIRE:
-        return fail(walk, BNF_EINPUT, "wire type %u at byte %zu, allowed are 0, 1, 2 and 5", item->wire, frame->at);
+        return fail(
+            walk, BNF_EINPUT, "wire type %u at byte %zu, allowed are 0, 1, 2 and 5", item->wire, frame->at);
     case OVERRUN:
         return fail(walk, BNF_EINPUT, "length %" PRIu64 " runs past the end of %s at byte %zu", item->size,
             whose_end(walk, frame), frame->end);
@@ -232,8 +236,8 @@ static bool is_payload(const struct frame *frame, const ProtobufCFieldDescriptor
            (field->id == FLOAT_DATA || field->id == RAW_DATA || field->id == DOUBLE_DATA);
 }
 
-/* A run of elements of one repeated number field, each with its own tag. They become one packed field: protobuf-c
- * reads it as the same list and needs 40 bytes less for each element. */
+/* A run of elements of one repeated number field, each with its own tag. They become one packed field:
+ * protobuf-c reads it as the same list and needs 40 bytes less for each element. */
 static int take_run(struct walk *walk, struct frame *frame, const struct item *first)
 {
     struct item item = *first;
@@ -267,8 +271,8 @@ static int check_packed(const struct walk *walk, const struct item *item, unsign
     if (wire != VARINT) {
         unsigned width = wire == FIXED32 ? 4 : 8;
         if (item->size % width)
-            return fail(walk, BNF_EINPUT, "length %" PRIu64 " at byte %zu is not a multiple of %u", item->size,
-                item->begin, width);
+            return fail(walk, BNF_EINPUT, "length %" PRIu64 " at byte %zu is not a multiple of %u",
+                item->size, item->begin, width);
         return BNF_OK;
     }
     uint64_t value;
@@ -340,7 +344,8 @@ static int take_bytes(struct walk *walk, struct frame *frame, const struct item 
             put_head(walk, item->number, LENGTH, 0);
         return BNF_OK;
     }
-    const uint8_t *nul = field && field->type == PROTOBUF_C_TYPE_STRING && size ? memchr(value, 0, size) : NULL;
+    const uint8_t *nul =
+        field && field->type == PROTOBUF_C_TYPE_STRING && size ? memchr(value, 0, size) : NULL;
     if (nul)
         return fail(walk, BNF_EINPUT, "a NUL within the text at byte %zu", (size_t)(nul - walk->bytes));
     if (size > INT32_MAX)

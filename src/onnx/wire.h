@@ -1,5 +1,5 @@
-/* The first look at a protobuf file: everything about its wire format is checked, and a copy without the payloads of
- * tensors, the skeleton, is made for protobuf-c. */
+/* The first look at a protobuf file: everything about its wire format is checked, and a copy without the
+ * payloads of tensors, the skeleton, is made for protobuf-c. */
 #ifndef BNF_ONNX_WIRE_H
 #define BNF_ONNX_WIRE_H
 
@@ -18,16 +18,16 @@ struct bnf_payload {
     unsigned tag; /* 0: the elements lie side by side; else each follows a tag of this many bytes */
 };
 
-/* In the skeleton a mark stands for a payload: these many bytes of raw_data, or as many packed in float_data or
- * double_data (where several marks in a row are several parts). Payloads of no bytes have no mark. */
+/* In the skeleton a mark stands for a payload: these many bytes of raw_data, or as many packed in float_data
+ * or double_data (where several marks in a row are several parts). Payloads of no bytes have no mark. */
 enum { BNF_WIRE_MARK = 16 };
 
 /* Reads a mark. */
 struct bnf_payload bnf_wire_payload(const void *mark);
 
-/* Checks a serialized message (tags, wire types, varints, lengths, nesting, no NUL in strings, no singular message
- * given twice) and appends its skeleton to `skeleton`, which protobuf-c can unpack. Unknown fields are kept.
- * BNF_EINPUT or BNF_ELIMIT (nesting) with a sentence that names the place; BNF_ENOMEM. */
+/* Checks a serialized message (tags, wire types, varints, lengths, nesting, no NUL in strings, no singular
+ * message given twice) and appends its skeleton to `skeleton`, which protobuf-c can unpack. Unknown fields
+ * are kept. BNF_EINPUT or BNF_ELIMIT (nesting) with a sentence that names the place; BNF_ENOMEM. */
 int bnf_wire_skeleton(const uint8_t *bytes, size_t size, const ProtobufCMessageDescriptor *type,
     struct bnf_buf *skeleton, struct bnf_err *err);
 

@@ -1,0 +1,45 @@
+# bash completion for bnfold
+# shellcheck disable=SC2034 # the lists are read through ${!command}
+_bnfold()
+{
+    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command=fold i
+    local commands='plan check convert explain help'
+    local fold='--output --in-place --strict --leftover --check --max-u --keep-failed --only --skip
+        --assume-inference --keep-overridable --fsync --threads --json --quiet --verbose --color --help --version'
+    local plan='--strict --leftover --only --skip --assume-inference --keep-overridable --json --quiet --verbose
+        --color --help'
+    local check='--max-u --keep-overridable --match --threads --json --quiet --verbose --color --help'
+    local convert='--output --lossy --fsync --threads --help'
+    if [[ $word == = ]]; then
+        word=''
+    elif [[ $previous == = ]]; then
+        previous=${COMP_WORDS[COMP_CWORD-2]}
+    fi
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        if [[ " $commands " == *" ${COMP_WORDS[i]} "* ]]; then
+            command=${COMP_WORDS[i]}
+            break
+        fi
+    done
+    case $previous in
+    --leftover) mapfile -t COMPREPLY < <(compgen -W 'auto conv mul-add keep' -- "$word"); return ;;
+    --check) mapfile -t COMPREPLY < <(compgen -W 'proof none' -- "$word"); return ;;
+    --match) mapfile -t COMPREPLY < <(compgen -W 'name position' -- "$word"); return ;;
+    --color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$word"); return ;;
+    --max-u | --threads | --only | --skip) return ;;
+    esac
+    case $command:$word in
+    explain:*)
+        mapfile -t COMPREPLY < <(compgen -W "$(bnfold explain 2>/dev/null | sed -n 's/^  \([a-z-]*\) .*/\1/p')" -- "$word")
+        ;;
+    help:*) mapfile -t COMPREPLY < <(compgen -W "fold $commands" -- "$word") ;;
+    fold:-* | plan:-* | check:-* | convert:-*) mapfile -t COMPREPLY < <(compgen -W "${!command}" -- "$word") ;;
+    *)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        if ((COMP_CWORD == 1)); then
+            mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W "$commands" -- "$word")
+        fi
+        ;;
+    esac
+}
+complete -o filenames -F _bnfold bnfold

@@ -1,0 +1,48 @@
+#include "cli.h"
+
+#include <stdio.h>
+
+static void print_option(const struct bnf_cli_option *option)
+{
+    char left[64];
+    snprintf(left, sizeof left, "%c%c%c --%s%s%s", option->letter ? '-' : ' ', option->letter ? option->letter : ' ',
+        option->letter ? ',' : ' ', option->name, option->metavar ? "=" : "", option->metavar ? option->metavar : "");
+    printf("  %-24s %s%s%s\n", left, option->choices ? option->choices : "", option->choices ? ": " : "",
+        option->help);
+}
+
+/* The short help has to fit a screen: the commands and what is used every day. */
+static void print_short(void)
+{
+    puts("bnfold removes BatchNormalization layers from ONNX models and proves the result\nequivalent.\n");
+    for (enum bnf_cli_command i = 0; i < BNF_CLI_COMMANDS; i++)
+        printf("%s bnfold %-20s %s\n", i ? "      " : "usage:", bnf_cli_command_usage(i), bnf_cli_command_summary(i));
+    puts("\nMODEL is ONNX or ONNX-JSON, told apart by content; '-' is standard input.\n");
+    for (size_t i = 0; bnf_cli_option(i); i++)
+        if (bnf_cli_option(i)->everyday)
+            print_option(bnf_cli_option(i));
+    puts("\nexit status: 0 equivalent, 1 different or not strict, 2 error, 3 inconclusive");
+}
+
+int bnf_cli_print_help(enum bnf_cli_command command)
+{
+    if (command == BNF_CLI_COMMANDS) {
+        print_short();
+        return 0;
+    }
+    printf("usage: bnfold %s\n%s\n\n", bnf_cli_command_usage(command), bnf_cli_command_summary(command));
+    for (size_t i = 0; bnf_cli_option(i); i++)
+        if (bnf_cli_option(i)->commands & 1u << command)
+            print_option(bnf_cli_option(i));
+    return 0;
+}
+
+int bnf_cli_help(const struct bnf_cli_settings *settings)
+{
+    if (settings->argument_count == 0)
+        return bnf_cli_print_help(BNF_CLI_COMMANDS);
+    enum bnf_cli_command command = bnf_cli_find_command(settings->argument[0]);
+    if (command == BNF_CLI_COMMANDS)
+        return bnf_cli_fail("unknown command '%s'", settings->argument[0]);
+    return bnf_cli_print_help(command);
+}

@@ -1,0 +1,322 @@
+/* The public face: runs load, graph, fold, save, proof and report in order. The one place where all layers meet. */
+#define _POSIX_C_SOURCE 200809L
+#include "bnfold.h"
+
+#include "base/threads.h"
+#include "graph/shapes.h"
+#include "output.h"
+#include "report/report.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+const char *bnfold_version(void)
+{
+    return BNF_VERSION;
+}
+
+/* What a fold or plan holds while it runs. */
+struct job {
+    const char *input, *path; /* path: NULL for a plan */
+    const struct bnfold_options *options;
+    struct bnf_model model;
+    struct bnf_graph graph;
+    struct bnf_fold_result result;
+    struct bnf_output output;
+    struct bnfold_report *report;
+};
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+static unsigned threads(const struct bnfold_options *options)
+{
+    return options->threads ? options->threads : bnf_thread_count();
+}
+
+static int set_error(int status, const struct bnf_err *err, struct bnfold_error *error)
+{
+    if (status) {
+        snprintf(error->text, sizeof error->text, "%s", err->text);
+        error->exit_status = bnf_status_exit(status);
+    }
+    return status;
+}
+
+/* Hands a job's report to the caller, or frees it when the job failed. */
+static int finish(int status, const struct bnf_err *err, struct bnfold_report *mine, struct bnfold_report **report,
+    struct bnfold_error *error)
+{
+    if (status) {
+        bnfold_report_free(mine);
+        mine = NULL;
+    }
+    *report = mine;
+    return set_error(status, err, error);
+}
+
+static const char *format_name(enum bnf_format format)
+{
+    return format == BNF_FORMAT_JSON ? "json" : "onnx";
+}
+
+static int describe(struct bnfold_report *report, struct bnf_report_model *to, const struct bnf_model *model,
+    const char *path, struct bnf_err *err)
+{
+    *to = (struct bnf_report_model){.path = bnf_report_text(report, path), .format = format_name(model->format),
+        .ir_version = model->proto->ir_version, .bytes = model->map.size};
+    for (size_t i = 0; i < model->proto->n_opset_import; i++) {
+        const Onnx__OperatorSetIdProto *import = model->proto->opset_import[i];
+        if (!import->domain || !*import->domain || strcmp(import->domain, "ai.onnx") == 0)
+            to->opset = import->version;
+    }
+    return to->path ? BNF_OK : bnf_fail_memory(err);
+}
+
+/* Builds the graph with all that can be known of shapes. */
+static int build(struct bnf_graph *graph, struct bnf_model *model, const char *path, struct bnf_err *err)
+{
+    int status = bnf_graph_build(graph, model, err);
+    if (!status)
+        status = bnf_shapes_infer(graph, err);
+    if (status && status != BNF_ENOMEM)
+        bnf_fail_at(err, "cannot load '%s'", path);
+    return status;
+}
+
+static int load(struct job *job, struct bnf_err *err)
+{
+    double start = now();
+    int status = bnf_model_load(&job->model, job->input, err);
+    if (!status && job->path)
+        status = bnf_output_spare_input(job->path, job->input, &job->model, job->options->in_place, err);
+    if (!status)
+        status = describe(job->report, &job->report->model, &job->model, job->input, err);
+    if (!status)
+        status = build(&job->graph, &job->model, job->input, err);
+    job->report->seconds.load = now() - start;
+    return status;
+}
+
+/* Folds the loaded model and reports every site. */
+static int fold(struct job *job, struct bnf_err *err)
+{
+    static const enum bnf_leftover leftovers[] = {[BNFOLD_LEFTOVER_AUTO] = BNF_LEFTOVER_AUTO,
+        [BNFOLD_LEFTOVER_CONV] = BNF_LEFTOVER_CONV, [BNFOLD_LEFTOVER_MUL_ADD] = BNF_LEFTOVER_MUL_ADD,
+        [BNFOLD_LEFTOVER_KEEP] = BNF_LEFTOVER_KEEP};
+    const struct bnfold_options *options = job->options;
+    struct bnf_fold_options how = {.leftover = leftovers[options->leftover],
+        .assume_inference = options->assume_inference, .keep_overridable = options->keep_overridable,
+        .only = options->only, .skip = options->skip, .version = BNF_VERSION};
+    struct bnfold_report *report = job->report;
+    double start = now();
+    int status = bnf_fold_model(&job->graph, &how, &job->result, err);
+    if (status && status != BNF_ENOMEM)
+        bnf_fail_at(err, "cannot fold '%s'", job->input);
+    if (!status)
+        status = bnf_report_sites(report, &job->result, &job->graph, err);
+    if (status)
+        return status;
+    report->model.nodes = job->result.nodes_before;
+    report->model.batchnorms = job->result.batchnorms_before;
+    report->strict_failed = options->strict && report->batchnorms.kept > 0;
+    report->seconds.fold = now() - start;
+    return BNF_OK;
+}
+
+/* An output that holds the input's bytes. */
+static int copy_input(struct job *job, struct bnf_err *err)
+{
+    struct bnfold_report *report = job->report;
+    report->unchanged = true;
+    report->verdict = BNF_VERDICT_EQUIVALENT;
+    report->proof = (struct bnf_report_proof){.done = true, .verdict = BNF_PROOF_PROVED, .identical = true};
+    report->output.bytes = job->model.map.size;
+    return bnf_out_write(&job->output.file, job->model.map.data, job->model.map.size, 0, err);
+}
+
+/* Re-opens what was written and compares it with the input, read afresh: the fold has edited the first reading. */
+static int prove(struct job *job, struct bnf_err *err)
+{
+    double start = now();
+    struct bnf_model written = {0};
+    struct bnf_proof proof = {0};
+    struct bnf_proof_options how = {.max_u = job->options->max_u,
+        .keep_overridable = job->options->keep_overridable, .threads = threads(job->options)};
+    bnf_graph_free(&job->graph);
+    int status = bnf_model_reload(&job->model, job->input, err);
+    if (!status)
+        status = bnf_model_load_descriptor(&written, job->output.file.descriptor, job->path, err);
+    if (!status)
+        status = bnf_prove(&job->model, &written, &how, &proof, err);
+    if (!status)
+        status = bnf_report_proof(job->report, &proof, err);
+    bnf_proof_free(&proof);
+    bnf_model_close(&written);
+    job->report->seconds.proof = now() - start;
+    return status;
+}
+
+static int write_folded(struct job *job, struct bnf_err *err)
+{
+    double start = now();
+    struct bnf_save_options how = {
+        .format = bnf_output_format(job->path, job->model.format), .threads = threads(job->options)};
+    bool external = bnf_has_external(&job->model) && bnf_output_is_elsewhere(job->path, job->input);
+    int status = bnf_output_open(&job->output, job->path, err);
+    if (!status && !job->result.changed && !external && how.format == job->model.format) {
+        status = copy_input(job, err);
+        job->report->seconds.write = now() - start;
+        return status;
+    }
+    if (!status && external)
+        status = bnf_embed_external(&job->model, err);
+    if (!status)
+        status = bnf_model_save(&job->model, &job->output.file, &how, &job->report->output.bytes, err);
+    job->report->seconds.write = now() - start;
+    if (!status && job->options->check == BNFOLD_CHECK_PROOF)
+        status = prove(job, err);
+    return status;
+}
+
+/* Lets the output appear when its verdict allows that. */
+static int deliver(struct job *job, struct bnf_err *err)
+{
+    struct bnfold_report *report = job->report;
+    struct bnf_report_model *output = &report->output;
+    bool good = report->verdict == BNF_VERDICT_EQUIVALENT || report->verdict == BNF_VERDICT_UNCHECKED;
+    double start = now();
+    if (!good && !job->options->keep_failed)
+        return BNF_OK;
+    output->path = bnf_report_text(report, job->path);
+    if (!output->path)
+        return bnf_fail_memory(err);
+    output->format = format_name(bnf_output_format(job->path, job->model.format));
+    output->ir_version = report->model.ir_version;
+    output->opset = report->model.opset;
+    output->nodes = job->result.nodes_after;
+    output->batchnorms = job->result.batchnorms_after;
+    int status = bnf_output_commit(&job->output, job->options->flush, err);
+    report->seconds.write += now() - start;
+    return status;
+}
+
+static int run(struct job *job, enum bnf_command command, struct bnf_err *err)
+{
+    job->report = bnf_report_new(command);
+    if (!job->report)
+        return bnf_fail_memory(err);
+    int status = load(job, err);
+    if (!status)
+        status = fold(job, err);
+    if (status || command == BNF_COMMAND_PLAN || job->report->strict_failed)
+        return status;
+    status = write_folded(job, err);
+    return status ? status : deliver(job, err);
+}
+
+static void release(struct job *job)
+{
+    bnf_output_discard(&job->output);
+    bnf_graph_free(&job->graph);
+    bnf_model_close(&job->model);
+}
+
+int bnfold_fold(const char *input, const char *output, const struct bnfold_options *options,
+    struct bnfold_report **report, struct bnfold_error *error)
+{
+    struct bnf_err err = {0};
+    struct job job = {.input = input, .path = output, .options = options, .output.file.descriptor = -1};
+    int status = run(&job, BNF_COMMAND_FOLD, &err);
+    release(&job);
+    return finish(status, &err, job.report, report, error);
+}
+
+int bnfold_plan(const char *input, const struct bnfold_options *options, struct bnfold_report **report,
+    struct bnfold_error *error)
+{
+    struct bnf_err err = {0};
+    struct job job = {.input = input, .options = options, .output.file.descriptor = -1};
+    int status = run(&job, BNF_COMMAND_PLAN, &err);
+    release(&job);
+    return finish(status, &err, job.report, report, error);
+}
+
+/* Loads one side of a comparison and counts its nodes. */
+static int load_side(struct bnf_model *model, const char *path, struct bnfold_report *report,
+    struct bnf_report_model *to, struct bnf_err *err)
+{
+    struct bnf_graph graph = {0};
+    int status = bnf_model_load(model, path, err);
+    if (!status)
+        status = describe(report, to, model, path, err);
+    if (!status && bnf_graph_build(&graph, model, err))
+        status = bnf_fail_at(err, "cannot load '%s'", path);
+    for (bnf_id node = 0; !status && node < graph.node_count; node++) {
+        to->nodes++;
+        to->batchnorms += bnf_node_is(&graph, node, "BatchNormalization");
+    }
+    bnf_graph_free(&graph);
+    return status;
+}
+
+int bnfold_check(const char *reference, const char *candidate, const struct bnfold_options *options,
+    struct bnfold_report **report, struct bnfold_error *error)
+{
+    struct bnf_err err = {0};
+    struct bnf_model models[2] = {0};
+    struct bnf_proof proof = {0};
+    struct bnf_proof_options how = {.foreign = true, .max_u = options->max_u,
+        .match_by_position = options->match_position, .keep_overridable = options->keep_overridable,
+        .threads = threads(options)};
+    struct bnfold_report *mine = bnf_report_new(BNF_COMMAND_CHECK);
+    double start = now(), loaded = start;
+    int status = mine ? BNF_OK : bnf_fail_memory(&err);
+    if (!status)
+        status = load_side(&models[0], reference, mine, &mine->model, &err);
+    if (!status)
+        status = load_side(&models[1], candidate, mine, &mine->candidate, &err);
+    if (!status) {
+        loaded = now();
+        status = bnf_prove(&models[0], &models[1], &how, &proof, &err);
+    }
+    if (!status)
+        status = bnf_report_proof(mine, &proof, &err);
+    if (!status)
+        mine->seconds = (struct bnf_report_seconds){.load = loaded - start, .proof = now() - loaded};
+    bnf_proof_free(&proof);
+    bnf_model_close(&models[1]);
+    bnf_model_close(&models[0]);
+    return finish(status, &err, mine, report, error);
+}
+
+int bnfold_convert(
+    const char *input, const char *output, const struct bnfold_options *options, struct bnfold_error *error)
+{
+    struct bnf_err err = {0};
+    struct bnf_model model = {0};
+    struct bnf_output out = {.file.descriptor = -1};
+    struct bnf_save_options how = {.threads = threads(options), .lossy = options->lossy};
+    uint64_t written;
+    int status = bnf_model_load(&model, input, &err);
+    if (!status)
+        status = bnf_output_spare_input(output, input, &model, false, &err);
+    if (!status && bnf_has_external(&model) && bnf_output_is_elsewhere(output, input))
+        status = bnf_embed_external(&model, &err);
+    if (!status)
+        status = bnf_output_open(&out, output, &err);
+    if (!status) {
+        how.format = bnf_output_format(output, model.format);
+        status = bnf_model_save(&model, &out.file, &how, &written, &err);
+    }
+    if (!status)
+        status = bnf_output_commit(&out, options->flush, &err);
+    bnf_output_discard(&out);
+    bnf_model_close(&model);
+    return set_error(status, &err, error);
+}

@@ -1,0 +1,497 @@
+/* Is a value of the reference the same function as a value of the candidate? */
+#include "check/prover.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Nesting of comparisons. In a candidate whose values pair up one after the other it stays in single digits. */
+#define DEEPEST 400
+
+static uint64_t pair_key(bnf_id ref, bnf_id new)
+{
+    return (uint64_t)ref << 32 | new;
+}
+
+const struct bnf_pair *bnf_pair_of(const struct bnf_prover *p, bnf_id ref, bnf_id new)
+{
+    bnf_id at = bnf_table_get(&p->memo, pair_key(ref, new));
+    return at == BNF_NONE ? NULL : &p->pairs[at];
+}
+
+static void remember(struct bnf_prover *p, bnf_id ref, bnf_id new, enum bnf_outcome outcome,
+    const struct bnf_tally *tally)
+{
+    bnf_id at = bnf_table_get(&p->memo, pair_key(ref, new));
+    if (at == BNF_NONE) {
+        at = (bnf_id)p->pair_count;
+        if (!bnf_reserve(&p->pairs, &p->pair_capacity, p->pair_count + 1, sizeof *p->pairs) ||
+            !bnf_table_put(&p->memo, pair_key(ref, new), at)) {
+            bnf_prover_fail(p, bnf_fail_memory(p->err));
+            return;
+        }
+        p->pair_count++;
+    }
+    p->pairs[at] = (struct bnf_pair){{ref, new}, outcome, *tally};
+    if (outcome == BNF_EQUAL && p->partner[new] == BNF_NONE)
+        p->partner[new] = ref;
+}
+
+void bnf_pair_variables(struct bnf_prover *p, bnf_id ref, bnf_id new)
+{
+    remember(p, ref, new, BNF_EQUAL, &(struct bnf_tally){.sub = {BNF_NONE, BNF_NONE}});
+}
+
+static bool paired(const struct bnf_prover *p, bnf_id ref, bnf_id new)
+{
+    const struct bnf_pair *pair = bnf_pair_of(p, ref, new);
+    return pair && pair->outcome == BNF_EQUAL;
+}
+
+/* ---- chains ---- */
+
+/* Goes back on both chains in step until a pair is found that is known to be equal; false at the ends. */
+static bool meet(struct bnf_prover *p, struct bnf_chain chain[2], struct bnf_arena *arena, unsigned link[2])
+{
+    unsigned seen[2] = {0, 0};
+    for (;;) {
+        for (unsigned i = 0; i < chain[0].count; i++)
+            for (unsigned j = i < seen[0] ? seen[1] : 0; j < chain[1].count; j++)
+                if (paired(p, chain[0].links[i].value, chain[1].links[j].value)) {
+                    link[0] = i;
+                    link[1] = j;
+                    return true;
+                }
+        for (int i = 0; i < 2; i++)
+            seen[i] = chain[i].count;
+        bool longer = bnf_chain_extend(p, &chain[0], arena);
+        if (!bnf_chain_extend(p, &chain[1], arena) && !longer)
+            return false;
+    }
+}
+
+enum bnf_outcome bnf_align(struct bnf_prover *p, struct bnf_chain chain[2], struct bnf_arena *arena, unsigned link[2],
+    struct bnf_tally *tally)
+{
+    if (meet(p, chain, arena, link))
+        return BNF_EQUAL;
+    bnf_id first[2] = {chain[0].links[0].value, chain[1].links[0].value};
+    enum bnf_outcome outcome = bnf_equal(p, first[0], first[1]);
+    link[0] = link[1] = 0;
+    if (outcome == BNF_EQUAL)
+        return outcome;
+    for (int i = 0; i < 2; i++)
+        link[i] = chain[i].count - 1;
+    if ((link[0] || link[1]) &&
+        bnf_equal(p, chain[0].links[link[0]].value, chain[1].links[link[1]].value) == BNF_EQUAL)
+        return BNF_EQUAL;
+    tally->sub[0] = first[0];
+    tally->sub[1] = first[1];
+    return outcome;
+}
+
+/* ---- constants ---- */
+
+static enum bnf_outcome compare_constants(struct bnf_prover *p, const struct bnf_tensor *ref,
+    const struct bnf_tensor *new)
+{
+    if (bnf_tensor_same(ref, new))
+        return BNF_EQUAL;
+    char left[128], right[128];
+    if (ref->dtype != new->dtype || ref->rank != new->rank || ref->bytes != new->bytes ||
+        (ref->rank && memcmp(ref->dims, new->dims, ref->rank * sizeof *ref->dims) != 0)) {
+        bnf_say(p, "a constant is %s of %s instead of %s of %s", bnf_dtype_name(new->dtype),
+            bnf_dims_text(new->dims, new->rank, left, sizeof left), bnf_dtype_name(ref->dtype),
+            bnf_dims_text(ref->dims, ref->rank, right, sizeof right));
+        return BNF_DIFFERENT;
+    }
+    size_t byte = 0;
+    while (ref->data[byte] == new->data[byte])
+        byte++;
+    size_t width = ref->count ? ref->bytes / ref->count : 0;
+    bnf_say(p, "constants of %s differ, first at element %zu", bnf_dtype_name(ref->dtype), width ? byte / width : byte);
+    return BNF_DIFFERENT;
+}
+
+/* Elements of one axis repeat every `run` elements. */
+static size_t channel_of(const struct bnf_normal *map, const struct bnf_tensor *t, size_t index)
+{
+    size_t run = 1;
+    if (!map || map->axis < 0)
+        return 0;
+    for (uint32_t i = (uint32_t)map->axis + 1; i < t->rank; i++)
+        run *= (size_t)t->dims[i];
+    return index / run % map->channels;
+}
+
+/* A constant that an affine was worked into. */
+static enum bnf_outcome compare_mapped_constants(struct bnf_prover *p, const struct bnf_tensor *const t[2],
+    const struct bnf_normal *const map[2], struct bnf_tally *tally)
+{
+    if (!map[0] && !map[1])
+        return compare_constants(p, t[0], t[1]);
+    if (t[0]->dtype != t[1]->dtype || !bnf_dtype_is_float(t[0]->dtype) || t[0]->rank != t[1]->rank ||
+        (t[0]->rank && memcmp(t[0]->dims, t[1]->dims, t[0]->rank * sizeof *t[0]->dims) != 0)) {
+        bnf_say(p, "a constant differs in type or shape");
+        return BNF_DIFFERENT;
+    }
+    for (int i = 0; i < 2; i++)
+        if (map[i] && map[i]->axis >= 0 &&
+            (map[i]->axis >= (int)t[i]->rank || (uint64_t)t[i]->dims[map[i]->axis] != map[i]->channels))
+            return BNF_UNKNOWN;
+    unsigned tensors = 1 + (map[1] ? map[1]->scale_tensors + map[1]->shift_tensors : 0);
+    for (size_t i = 0; i < t[0]->count; i++) {
+        double value[2], size = 0;
+        for (int side = 1; side >= 0; side--) {
+            size_t c = channel_of(map[side], t[side], i);
+            double product = bnf_tensor_at(t[side], i) * bnf_scale_at(map[side], c);
+            value[side] = product + bnf_shift_at(map[side], c);
+            size = fabs(product) + bnf_size_at(map[side], c);
+        }
+        double k = bnf_error_in_u(t[0]->dtype, value[0], value[1], size);
+        if (!bnf_accept(p, t[0]->dtype, tensors, k, tally)) {
+            p->said_u = k;
+            bnf_say(p, "element %zu of a constant is %.9g instead of %.9g: %.3g u off, allowed are %.4g", i, value[1],
+                value[0], k, bnf_limit(p, t[0]->dtype, tensors));
+            return BNF_DIFFERENT;
+        }
+    }
+    tally->changed = true;
+    return BNF_EQUAL;
+}
+
+/* ---- nodes ---- */
+
+static enum bnf_outcome worse(enum bnf_outcome a, enum bnf_outcome b)
+{
+    return a > b ? a : b;
+}
+
+/* Equality of one input slot; both may be empty. */
+static enum bnf_outcome compare_slot(struct bnf_prover *p, bnf_id ref, bnf_id new, uint32_t slot)
+{
+    if (ref != BNF_NONE && new != BNF_NONE)
+        return bnf_equal(p, ref, new);
+    if (ref == new)
+        return BNF_EQUAL;
+    bnf_say(p, "input %u is %s, but not in the reference", slot, new == BNF_NONE ? "left out" : "given");
+    return BNF_DIFFERENT;
+}
+
+static void blame(struct bnf_prover *p, struct bnf_tally *tally, bnf_id ref, bnf_id new)
+{
+    if (ref == BNF_NONE || new == BNF_NONE)
+        return;
+    tally->sub[0] = bnf_canon(&p->side[0], ref);
+    tally->sub[1] = bnf_canon(&p->side[1], new);
+}
+
+static bool commutes(const struct bnf_graph *g, bnf_id node)
+{
+    static const char *const names[] = {"Add", "Mul", "And", "Or", "Xor", "Equal"};
+    if (g->nodes[node].input_count != 2 || bnf_node_opset(g, node) < 7)
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (bnf_node_is(g, node, names[i]))
+            return true;
+    return false;
+}
+
+static enum bnf_outcome compare_inputs(struct bnf_prover *p, const bnf_id node[2], struct bnf_tally *tally)
+{
+    const struct bnf_graph *g[2] = {&p->side[0].graph, &p->side[1].graph};
+    uint32_t count = g[0]->nodes[node[0]].input_count, other = g[1]->nodes[node[1]].input_count;
+    enum bnf_outcome outcome = BNF_EQUAL;
+    count = count > other ? count : other;
+    for (uint32_t slot = 0; slot < count && !p->status; slot++) {
+        bnf_id ref = bnf_node_input(g[0], node[0], slot), new = bnf_node_input(g[1], node[1], slot);
+        enum bnf_outcome one = compare_slot(p, ref, new, slot);
+        if (one > outcome)
+            blame(p, tally, ref, new);
+        outcome = worse(outcome, one);
+    }
+    if (outcome != BNF_EQUAL && commutes(g[0], node[0]) && commutes(g[1], node[1])) {
+        bool crossed = true;
+        for (uint32_t slot = 0; slot < 2 && crossed; slot++) {
+            bnf_id ref = bnf_node_input(g[0], node[0], slot), new = bnf_node_input(g[1], node[1], 1 - slot);
+            crossed = ref != BNF_NONE && new != BNF_NONE && bnf_equal(p, ref, new) == BNF_EQUAL;
+        }
+        if (crossed)
+            outcome = BNF_EQUAL;
+    }
+    return outcome;
+}
+
+/* The body of the other node that hangs on the same attribute, the nth of that name. */
+static bnf_id same_body(const struct bnf_graph *g, bnf_id node, const char *attribute, bnf_id nth)
+{
+    for (bnf_id s = g->nodes[node].first_body; s < g->nodes[node].last_body; s++)
+        if (strcmp(g->scopes[s].owner_attribute, attribute) == 0 && nth-- == 0)
+            return s;
+    return BNF_NONE;
+}
+
+static enum bnf_outcome compare_bodies(struct bnf_prover *p, const bnf_id node[2], struct bnf_tally *tally)
+{
+    const struct bnf_graph *g[2] = {&p->side[0].graph, &p->side[1].graph};
+    const struct bnf_node *ref = &g[0]->nodes[node[0]], *new = &g[1]->nodes[node[1]];
+    enum bnf_outcome outcome = BNF_EQUAL;
+    if (ref->last_body - ref->first_body != new->last_body - new->first_body) {
+        bnf_say(p, "it has another number of bodies");
+        return BNF_DIFFERENT;
+    }
+    for (bnf_id s = ref->first_body; s < ref->last_body && outcome == BNF_EQUAL; s++) {
+        const char *attribute = g[0]->scopes[s].owner_attribute;
+        bnf_id nth = 0;
+        for (bnf_id before = ref->first_body; before < s; before++)
+            nth += strcmp(g[0]->scopes[before].owner_attribute, attribute) == 0;
+        bnf_id other = same_body(g[1], node[1], attribute, nth);
+        if (other == BNF_NONE) {
+            bnf_say(p, "it has no body '%s'", attribute);
+            return BNF_DIFFERENT;
+        }
+        outcome = bnf_scope_compare(p, s, other, tally);
+    }
+    return outcome;
+}
+
+/* The path of a value: its name and the nodes whose bodies it lies in. */
+static bool same_path(const struct bnf_graph *const g[2], bnf_id ref, bnf_id new)
+{
+    while (strcmp(g[0]->values[ref].name, g[1]->values[new].name) == 0) {
+        const struct bnf_scope *a = &g[0]->scopes[g[0]->values[ref].scope];
+        const struct bnf_scope *b = &g[1]->scopes[g[1]->values[new].scope];
+        if (a->kind != b->kind)
+            return false;
+        if (a->kind != BNF_SCOPE_BODY)
+            return true;
+        if (strcmp(a->owner_attribute, b->owner_attribute) != 0)
+            return false;
+        ref = bnf_node_output(g[0], a->owner, 0);
+        new = bnf_node_output(g[1], b->owner, 0);
+        if (ref == BNF_NONE || new == BNF_NONE)
+            return false;
+    }
+    return false;
+}
+
+/* May the two nodes be taken for the same draw? Each node stands for one of the other model only. */
+static enum bnf_outcome compare_draws(struct bnf_prover *p, bnf_id ref, bnf_id new, const bnf_id node[2])
+{
+    const struct bnf_graph *const g[2] = {&p->side[0].graph, &p->side[1].graph};
+    enum bnf_purity purity = bnf_purity_of(p, &p->side[0], node[0]);
+    enum bnf_purity other = bnf_purity_of(p, &p->side[1], node[1]);
+    purity = purity > other ? purity : other;
+    if (purity == BNF_PURE)
+        return BNF_EQUAL;
+    if (purity == BNF_DRAWS && !same_path(g, ref, new)) {
+        bnf_say(p, "random numbers are the same draws only under the same name, '%s' is not '%s'",
+            g[1]->values[new].name, g[0]->values[ref].name);
+        return BNF_UNKNOWN;
+    }
+    for (int i = 0; i < 2; i++)
+        if (p->side[i].drawn[node[i]] != BNF_NONE && p->side[i].drawn[node[i]] != node[1 - i]) {
+            bnf_say(p, "the operator may draw random numbers or keep a state, and already stands for another node");
+            return BNF_UNKNOWN;
+        }
+    return BNF_EQUAL;
+}
+
+/* A BatchNormalization whose statistics give no finite numbers must stay as it is. */
+static bool is_broken_norm(struct bnf_prover *p, bnf_id node, bnf_id value)
+{
+    struct bnf_side *side = &p->side[BNF_REF];
+    const struct bnf_graph *g = &side->graph;
+    if (!bnf_is_inference_norm(g, node) || bnf_step_of(p, side, value))
+        return false;
+    double epsilon = 0;
+    for (uint32_t i = 1; i < 5; i++) {
+        const struct bnf_tensor *t = bnf_side_constant(p, side, bnf_node_input(g, node, i));
+        if (!t || !bnf_dtype_is_float(t->dtype))
+            return false;
+        for (size_t c = 0; c < t->count; c++)
+            if (!isfinite(bnf_tensor_at(t, c)) || (i == 4 && bnf_tensor_at(t, c) + epsilon <= 0))
+                return true;
+    }
+    return false;
+}
+
+static enum bnf_outcome compare_nodes(struct bnf_prover *p, bnf_id ref, bnf_id new, struct bnf_tally *tally)
+{
+    const struct bnf_value *v[2] = {&p->side[0].graph.values[ref], &p->side[1].graph.values[new]};
+    const bnf_id node[2] = {v[0]->producer, v[1]->producer};
+    enum bnf_outcome outcome = bnf_operator_compare(p, node[0], node[1]);
+    if (outcome == BNF_UNKNOWN && is_broken_norm(p, node[0], ref)) {
+        bnf_say(p, "the statistics of the reference's BatchNormalization give no finite scale and shift, and the "
+                   "candidate computes something else");
+        return BNF_DIFFERENT;
+    }
+    if (outcome == BNF_UNKNOWN)
+        return outcome;
+    enum bnf_outcome inputs = compare_inputs(p, node, tally);
+    if (outcome == BNF_DIFFERENT || inputs != BNF_EQUAL)
+        return worse(outcome, inputs);
+    if (v[0]->output != v[1]->output) {
+        bnf_say(p, "it is output %u instead of output %u", v[1]->output, v[0]->output);
+        return BNF_DIFFERENT;
+    }
+    outcome = compare_draws(p, ref, new, node);
+    if (outcome == BNF_EQUAL)
+        outcome = compare_bodies(p, node, tally);
+    if (outcome == BNF_EQUAL && bnf_purity_of(p, &p->side[0], node[0]) != BNF_PURE) {
+        for (int i = 0; i < 2; i++)
+            p->side[i].drawn[node[i]] = node[1 - i];
+        p->proof->same_draws = true;
+    }
+    return outcome;
+}
+
+/* ---- values ---- */
+
+/* A graph's or body's input, whose value is free. */
+static bool is_variable(const struct bnf_side *side, bnf_id value)
+{
+    const struct bnf_value *v = &side->graph.values[value];
+    return v->producer == BNF_NONE && v->is_input;
+}
+
+static const char *what_computes(const struct bnf_side *side, bnf_id value)
+{
+    const struct bnf_value *v = &side->graph.values[value];
+    if (v->producer != BNF_NONE)
+        return side->graph.nodes[v->producer].proto->op_type;
+    return v->is_input ? "an input" : "a constant";
+}
+
+/* Values that are no affine maps of others, and no operators with weights. */
+static enum bnf_outcome compare_opaque(struct bnf_prover *p, bnf_id ref, bnf_id new, struct bnf_tally *tally)
+{
+    struct bnf_side *a = &p->side[0], *b = &p->side[1];
+    if (is_variable(a, ref) && is_variable(b, new)) {
+        bnf_say(p, "the candidate reads input '%s' instead of '%s'", b->graph.values[new].name,
+            a->graph.values[ref].name);
+        return BNF_DIFFERENT;
+    }
+    bnf_id left = a->graph.values[ref].producer, right = b->graph.values[new].producer;
+    if (left != BNF_NONE && right != BNF_NONE)
+        return compare_nodes(p, ref, new, tally);
+    if (left == BNF_NONE && right == BNF_NONE && !is_variable(a, ref) && !is_variable(b, new))
+        return bnf_other_constant_compare(p, ref, new);
+    bnf_say(p, "the cones cannot be brought to the same structure: the reference computes it by %s, the candidate by %s",
+        what_computes(a, ref), what_computes(b, new));
+    return BNF_UNKNOWN;
+}
+
+/* Compares what the two chains end in, with the maps that lead there. */
+static enum bnf_outcome compare_ends(struct bnf_prover *p, const struct bnf_chain chain[2], int dtype,
+    struct bnf_tally *tally)
+{
+    const struct bnf_normal *map[2];
+    const struct bnf_tensor *constant[2];
+    struct bnf_core core[2];
+    bnf_id end[2];
+    bool cores = true;
+    for (int i = 0; i < 2; i++) {
+        end[i] = chain[i].links[chain[i].count - 1].value;
+        map[i] = chain[i].links[chain[i].count - 1].map;
+        constant[i] = bnf_side_constant(p, &p->side[i], end[i]);
+        cores = cores && bnf_core_of(p, &p->side[i], end[i], &core[i]) && bnf_core_takes(&core[i], map[i]);
+    }
+    if (constant[0] && constant[1])
+        return compare_mapped_constants(p, constant, map, tally);
+    if (cores)
+        return bnf_core_compare(p, core, map, tally);
+    if (chain[0].count == 1 && chain[1].count == 1)
+        return compare_opaque(p, end[0], end[1], tally);
+    enum bnf_outcome outcome = bnf_equal(p, end[0], end[1]);
+    if (outcome == BNF_EQUAL)
+        return bnf_normal_compare(p, map[0], map[1], dtype, tally);
+    tally->sub[0] = end[0];
+    tally->sub[1] = end[1];
+    return outcome;
+}
+
+/* Two links that are computed by the same single operator from the same value. */
+static bool is_unchanged(const struct bnf_prover *p, const struct bnf_chain chain[2], const unsigned link[2])
+{
+    const char *op[2];
+    for (int i = 0; i < 2; i++)
+        op[i] = what_computes(&p->side[i], chain[i].links[0].value);
+    return link[0] == 1 && link[1] == 1 && strcmp(op[0], op[1]) == 0;
+}
+
+static enum bnf_outcome compare(struct bnf_prover *p, bnf_id ref, bnf_id new, struct bnf_tally *tally)
+{
+    int dtype = p->side[0].graph.values[ref].shape.dtype, other = p->side[1].graph.values[new].shape.dtype;
+    if (dtype && other && dtype != other) {
+        bnf_say(p, "it is %s, but %s in the reference", bnf_dtype_name(other), bnf_dtype_name(dtype));
+        return BNF_DIFFERENT;
+    }
+    struct bnf_arena arena;
+    struct bnf_chain chain[2];
+    unsigned link[2];
+    enum bnf_outcome outcome = BNF_UNKNOWN;
+    const struct bnf_tally fresh = *tally;
+    bnf_arena_init(&arena, 0);
+    bnf_chain_start(&chain[0], &p->side[0], ref);
+    bnf_chain_start(&chain[1], &p->side[1], new);
+    bool met = meet(p, chain, &arena, link) && (link[0] || link[1]);
+    if (met) {
+        outcome = bnf_normal_compare(p, chain[0].links[link[0]].map, chain[1].links[link[1]].map, dtype, tally);
+        tally->changed |= !is_unchanged(p, chain, link);
+    }
+    if (outcome != BNF_EQUAL && !(met && p->explaining)) {
+        /* The value they share may be such that the difference vanishes: a channel that is always zero. */
+        struct bnf_tally deep = fresh;
+        while (bnf_chain_extend(p, &chain[0], &arena))
+            ;
+        while (bnf_chain_extend(p, &chain[1], &arena))
+            ;
+        enum bnf_outcome further = compare_ends(p, chain, dtype, &deep);
+        if (!met || further == BNF_EQUAL) {
+            outcome = further;
+            *tally = deep;
+        }
+    }
+    bnf_arena_free(&arena);
+    return p->status ? BNF_UNKNOWN : outcome;
+}
+
+/* Values in bodies are only comparable while the bodies are bound to each other: their inputs are free variables of
+ * that one comparison. Constants are comparable anywhere. */
+static bool comparable(const struct bnf_prover *p, bnf_id ref, bnf_id new)
+{
+    const struct bnf_side *a = &p->side[0], *b = &p->side[1];
+    if (bnf_is_constant(&a->constants, ref) && bnf_is_constant(&b->constants, new))
+        return true;
+    return a->bound[a->graph.values[ref].scope] == b->graph.values[new].scope;
+}
+
+enum bnf_outcome bnf_equal(struct bnf_prover *p, bnf_id ref, bnf_id new)
+{
+    ref = bnf_canon(&p->side[0], ref);
+    new = bnf_canon(&p->side[1], new);
+    const struct bnf_pair *known = bnf_pair_of(p, ref, new);
+    if (known)
+        return known->outcome;
+    if (p->status || p->explaining || p->depth >= DEEPEST)
+        return BNF_UNKNOWN;
+    struct bnf_tally tally = {.sub = {BNF_NONE, BNF_NONE}};
+    p->depth++;
+    enum bnf_outcome outcome = comparable(p, ref, new) ? compare(p, ref, new, &tally) : BNF_UNKNOWN;
+    p->depth--;
+    if (!p->status)
+        remember(p, ref, new, outcome, &tally);
+    return outcome;
+}
+
+void bnf_explain_pair(struct bnf_prover *p, bnf_id ref, bnf_id new)
+{
+    struct bnf_tally tally = {.sub = {BNF_NONE, BNF_NONE}};
+    p->explaining = true;
+    p->said = NULL;
+    p->said_u = 0;
+    compare(p, ref, new, &tally);
+    bnf_say(p, "the cones cannot be brought to the same structure: the reference computes it by %s, the candidate by %s",
+        what_computes(&p->side[0], ref), what_computes(&p->side[1], new));
+    p->explaining = false;
+}

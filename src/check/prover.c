@@ -1,0 +1,128 @@
+#include "check/prover.h"
+
+#include "graph/attr.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum bnf_outcome bnf_prover_fail(struct bnf_prover *p, int status)
+{
+    if (!p->status)
+        p->status = status;
+    return BNF_UNKNOWN;
+}
+
+void bnf_say(struct bnf_prover *p, const char *format, ...)
+{
+    if (!p->explaining || p->said)
+        return;
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    p->said = bnf_arena_copy(&p->proof->arena, text, strlen(text));
+    if (!p->said)
+        bnf_prover_fail(p, bnf_fail_memory(p->err));
+}
+
+/* Dropout that passes its input on unchanged: what it does outside of training. */
+static bool is_inactive_dropout(const struct bnf_side *side, bnf_id node)
+{
+    const struct bnf_graph *g = &side->graph;
+    int64_t opset = bnf_node_opset(g, node);
+    if (!bnf_node_is(g, node, "Dropout") || opset < 1)
+        return false;
+    if (opset < 7)
+        return bnf_attr_int(g->nodes[node].proto, "is_test", 0) != 0;
+    if (opset < 12)
+        return true;
+    bnf_id mode = bnf_node_input(g, node, 2);
+    if (mode == BNF_NONE)
+        return true;
+    const struct bnf_tensor *tensor = NULL;
+    /* A constant that cannot be read makes the node no identity; the error itself comes up where it is compared. */
+    if (bnf_constant((struct bnf_constants *)&side->constants, mode, &tensor, NULL) || !tensor)
+        return false;
+    return tensor->dtype == BNF_DTYPE_BOOL && tensor->count == 1 && tensor->data[0] == 0;
+}
+
+static bool is_identity(const struct bnf_side *side, bnf_id value)
+{
+    const struct bnf_graph *g = &side->graph;
+    const struct bnf_value *v = &g->values[value];
+    if (v->producer == BNF_NONE || v->output != 0 || bnf_node_input(g, v->producer, 0) == BNF_NONE)
+        return false;
+    if (bnf_node_is(g, v->producer, "Identity"))
+        return true;
+    if (bnf_node_is(g, v->producer, "Cast")) {
+        int from = g->values[bnf_node_input(g, v->producer, 0)].shape.dtype;
+        return from != 0 && bnf_attr_int(g->nodes[v->producer].proto, "to", 0) == from;
+    }
+    return is_inactive_dropout(side, v->producer);
+}
+
+bnf_id bnf_canon(struct bnf_side *side, bnf_id value)
+{
+    bnf_id root = value;
+    while (side->canon[root] == BNF_NONE && is_identity(side, root))
+        root = bnf_node_input(&side->graph, side->graph.values[root].producer, 0);
+    if (side->canon[root] != BNF_NONE)
+        root = side->canon[root];
+    while (side->canon[value] == BNF_NONE) {
+        side->canon[value] = root;
+        if (value != root)
+            value = bnf_node_input(&side->graph, side->graph.values[value].producer, 0);
+    }
+    return root;
+}
+
+const struct bnf_tensor *bnf_side_constant(struct bnf_prover *p, struct bnf_side *side, bnf_id value)
+{
+    const struct bnf_tensor *tensor = NULL;
+    if (value == BNF_NONE || p->status)
+        return NULL;
+    int status = bnf_constant(&side->constants, value, &tensor, p->err);
+    if (status)
+        bnf_prover_fail(p, status);
+    return status ? NULL : tensor;
+}
+
+bool bnf_tensor_same(const struct bnf_tensor *a, const struct bnf_tensor *b)
+{
+    if (a->dtype != b->dtype || a->rank != b->rank || a->bytes != b->bytes)
+        return false;
+    for (uint32_t i = 0; i < a->rank; i++)
+        if (a->dims[i] != b->dims[i])
+            return false;
+    return a->bytes == 0 || a->data == b->data || memcmp(a->data, b->data, a->bytes) == 0;
+}
+
+/* Models that others folded: what passes in silence, and what passes with a warning. */
+#define FOREIGN_PASS 4.0
+#define FOREIGN_WARN 64.0
+/* A double is compared with a double: both sides carry rounding errors of their own. */
+#define DOUBLE_PASS 8.0
+/* A correct rounding is at most 1 u; the rest is for the rounding of k itself. */
+#define OWN_PASS 1.001
+
+double bnf_limit(const struct bnf_prover *p, int dtype, unsigned tensors)
+{
+    if (p->options.max_u > 0)
+        return p->options.max_u;
+    if (p->options.foreign)
+        return FOREIGN_WARN;
+    return dtype == BNF_DTYPE_DOUBLE ? DOUBLE_PASS : OWN_PASS * (tensors ? tensors : 1);
+}
+
+bool bnf_accept(const struct bnf_prover *p, int dtype, unsigned tensors, double k, struct bnf_tally *tally)
+{
+    if (!(k <= bnf_limit(p, dtype, tensors)))
+        return false;
+    if (k > tally->u)
+        tally->u = k;
+    if (p->options.foreign && !(p->options.max_u > 0))
+        tally->warn |= k > (dtype == BNF_DTYPE_DOUBLE ? DOUBLE_PASS : FOREIGN_PASS);
+    return true;
+}

@@ -1,0 +1,326 @@
+/* Mul, Add, Sub and Div with a constant on one side.
+ *
+ * A per-channel or scalar constant makes the node an affine, which joins one that passes by: the node disappears. Any
+ * other constant stays and takes what it can: c' = s·c (Mul, Div by the left), c' = c/s (Div), c' = s·c + t (Add; u − c:
+ * s·c − t), and (s, 0) goes on. */
+#include "fold/state.h"
+
+#include "graph/attr.h"
+
+#include <math.h>
+#include <string.h>
+
+enum operation { MUL, ADD, SUB, DIV };
+
+struct operands {
+    enum operation operation;
+    uint32_t dynamic; /* slot of the computed operand */
+    bnf_id computed, constant;
+    struct bnf_tensor tensor; /* of the constant */
+    int rank;                 /* of the computed operand, which is the output's; -1: not known */
+    int first_axis;           /* the output axis that the constant's axis 0 lies on; rank must be known */
+};
+
+static enum operation operation_of(const struct bnf_graph *g, bnf_id node)
+{
+    return bnf_node_is(g, node, "Mul")   ? MUL
+           : bnf_node_is(g, node, "Add") ? ADD
+           : bnf_node_is(g, node, "Sub") ? SUB
+                                         : DIV;
+}
+
+/* Operator sets before 7 broadcast the second operand only, and only when told; `axis` says where it begins. */
+static bool place_old(const Onnx__NodeProto *proto, struct operands *o)
+{
+    if (o->dynamic != 0 || bnf_attr_int(proto, "broadcast", 0) == 0)
+        return false;
+    int64_t axis = bnf_attr_int(proto, "axis", INT64_MIN);
+    if (axis == INT64_MIN)
+        return true;
+    if (axis < 0)
+        axis += o->rank;
+    if (axis < 0 || axis + (int64_t)o->tensor.rank > o->rank)
+        return false;
+    o->first_axis = (int)axis;
+    return true;
+}
+
+/* YES; NO with *reason when the node has no float constant on exactly one side, or it would widen the other. */
+static int read_operands(struct bnf_fold *fold, bnf_id node, struct operands *o, enum bnf_reason *reason,
+    struct bnf_err *err)
+{
+    const struct bnf_graph *g = fold->graph;
+    bnf_id a = bnf_node_input(g, node, 0), b = bnf_node_input(g, node, 1);
+    bool a_constant = bnf_fold_is_constant(fold, a), b_constant = bnf_fold_is_constant(fold, b);
+    *reason = BNF_REASON_NO_RULE;
+    if (a == BNF_NONE || b == BNF_NONE || a_constant == b_constant)
+        return BNF_ANSWER_NO;
+    *o = (struct operands){.operation = operation_of(g, node), .dynamic = a_constant ? 1 : 0};
+    o->constant = a_constant ? a : b;
+    o->computed = a_constant ? b : a;
+    int answer = bnf_fold_tensor(fold, o->constant, &o->tensor, reason, err);
+    if (answer)
+        return answer;
+    *reason = BNF_REASON_DTYPE;
+    if (!bnf_dtype_is_float(o->tensor.dtype) || o->tensor.count == 0)
+        return BNF_ANSWER_NO;
+    o->rank = g->values[o->computed].shape.rank;
+    o->first_axis = o->rank - (int)o->tensor.rank;
+    *reason = BNF_REASON_RANK_UNKNOWN;
+    if (o->rank < 0)
+        return o->tensor.rank == 0 && bnf_node_opset(g, node) >= 7 ? BNF_ANSWER_YES : BNF_ANSWER_NO;
+    *reason = BNF_REASON_BROADCAST;
+    if (bnf_node_opset(g, node) < 7 && !place_old(g->nodes[node].proto, o))
+        return BNF_ANSWER_NO;
+    return o->first_axis >= 0 ? BNF_ANSWER_YES : BNF_ANSWER_NO;
+}
+
+/* Where the constant's elements lie: *axis of the output and how many; BNF_AXIS_ANY and 1 for a scalar. False when
+ * they lie on several axes, or on one whose extent is not known to be theirs. */
+static bool is_per_channel(const struct bnf_fold *fold, const struct operands *o, int *axis)
+{
+    *axis = BNF_AXIS_ANY;
+    if (o->tensor.count == 1)
+        return true;
+    for (uint32_t i = 0; i < o->tensor.rank; i++) {
+        if (o->tensor.dims[i] == 1)
+            continue;
+        if (*axis != BNF_AXIS_ANY)
+            return false;
+        *axis = o->first_axis + (int)i;
+    }
+    const struct bnf_shape *shape = &fold->graph->values[o->computed].shape;
+    return *axis < shape->rank && shape->dims[*axis] == (int64_t)o->tensor.count;
+}
+
+int bnf_elementwise_read(struct bnf_fold *fold, bnf_id node, uint32_t *slot, struct bnf_affine *affine,
+    struct bnf_err *err)
+{
+    struct operands o;
+    enum bnf_reason reason;
+    int axis;
+    int answer = read_operands(fold, node, &o, &reason, err);
+    if (answer)
+        return answer;
+    if (!is_per_channel(fold, &o, &axis) || (o.operation == DIV && o.dynamic == 1))
+        return BNF_ANSWER_NO;
+    *slot = o.dynamic;
+    *affine = bnf_affine_make(&fold->scratch, axis, o.tensor.count);
+    const double *c = bnf_fold_read(fold, o.constant, o.tensor.count);
+    if (!affine->scale || !c)
+        return bnf_fail_memory(err);
+    for (size_t i = 0; i < affine->channels; i++) {
+        if (o.operation == MUL)
+            affine->scale[i] = c[i];
+        else if (o.operation == DIV)
+            affine->scale[i] = 1 / c[i];
+        else
+            affine->shift[i] = o.operation == SUB && o.dynamic == 0 ? -c[i] : c[i];
+        if (o.operation == SUB && o.dynamic == 1)
+            affine->scale[i] = -1;
+    }
+    return bnf_affine_finite(affine) ? BNF_ANSWER_YES : BNF_ANSWER_NO;
+}
+
+/* ---- joining ---- */
+
+static int apply_join(struct bnf_fold *fold, struct bnf_plan *plan, const struct bnf_move *move, struct bnf_err *err)
+{
+    struct bnf_graph *g = fold->graph;
+    bnf_id input = bnf_node_input(g, move->node, move->slot), output = bnf_node_output(g, move->node, 0);
+    bool back = plan->walk == BNF_WALK_BACK;
+    int status = bnf_plan_replace(fold, plan, back ? input : output, bnf_plan_becomes(plan, back ? output : input), err);
+    bnf_edit_remove_node(g, move->node);
+    return status;
+}
+
+/* The node's affine joins the one that walks past. */
+static int join(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, uint32_t slot,
+    const struct bnf_affine *own, struct bnf_err *err)
+{
+    bnf_id input = bnf_node_input(fold->graph, node, slot), output = bnf_node_output(fold->graph, node, 0);
+    bool back = plan->walk == BNF_WALK_BACK;
+    const struct bnf_affine *carried = bnf_plan_affine(plan, back ? output : input);
+    struct bnf_affine both = {0};
+    char text[256];
+    if (!bnf_affine_compose(&fold->scratch, back ? carried : own, back ? own : carried, &both))
+        return bnf_refuse(fold, plan, BNF_REASON_AXIS_MISMATCH,
+            "the affine has %zu channels on axis %d, '%s' %zu on axis %d", carried->channels, carried->axis,
+            bnf_node_text(fold->graph, node, text, sizeof text), own->channels, own->axis);
+    if (!bnf_affine_finite(&both))
+        return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "together with '%s' the affine is not finite",
+            bnf_node_text(fold->graph, node, text, sizeof text));
+    struct bnf_move move = {.apply = apply_join, .node = node, .slot = slot};
+    plan->affines_removed++;
+    int answer = bnf_plan_add(plan, &move, err);
+    return answer ? answer : bnf_plan_send(plan, back ? input : output, &both, err);
+}
+
+/* ---- staying ---- */
+
+static int apply_stay(struct bnf_fold *fold, struct bnf_plan *plan, const struct bnf_move *move, struct bnf_err *err)
+{
+    struct bnf_graph *g = fold->graph;
+    uint32_t slot = 1 - move->slot;
+    bnf_id input = bnf_node_input(g, move->node, move->slot);
+    int status =
+        bnf_fold_attach(fold, move->node, slot, move->constant, bnf_fold_name(fold, bnf_node_input(g, move->node, slot)), err);
+    if (!status && !move->absorbs) { /* the scale went on to the computed operand */
+        status = bnf_plan_replace(fold, plan, input, BNF_NONE, err);
+        if (!status)
+            bnf_edit_set_input(g, move->node, move->slot, bnf_plan_becomes(plan, input));
+    }
+    if (!status)
+        bnf_edit_set_output(g, move->node, 0, bnf_plan_becomes(plan, bnf_node_output(g, move->node, 0)));
+    return status;
+}
+
+enum { most_elements = 1 << 24 };
+
+/* The constant's extents widened by the affine's axis; false when the result would not be known or be too large. */
+static bool widened(const struct operands *o, const struct bnf_affine *a, int64_t *dims, size_t *rank, size_t *count)
+{
+    size_t need = a->axis == BNF_AXIS_ANY ? 0 : (size_t)(o->rank - a->axis);
+    if (a->axis != BNF_AXIS_ANY && (o->rank < 0 || a->axis >= o->rank))
+        return false;
+    *rank = o->tensor.rank > need ? o->tensor.rank : need;
+    for (size_t i = 0; i < *rank; i++)
+        dims[i] = i + o->tensor.rank < *rank ? 1 : o->tensor.dims[i + o->tensor.rank - *rank];
+    if (a->axis != BNF_AXIS_ANY && a->channels != 1) {
+        int64_t *extent = &dims[*rank - need];
+        if (*extent != 1 && *extent != (int64_t)a->channels)
+            return false;
+        *extent = (int64_t)a->channels;
+    }
+    return bnf_volume(dims, *rank, count) && *count <= most_elements;
+}
+
+/* Index into the constant and into the affine of element `at` of the widened constant. */
+static void locate(const struct operands *o, const struct bnf_affine *a, const int64_t *dims, size_t rank, size_t at,
+    size_t *in_constant, size_t *in_affine)
+{
+    size_t stride = 1;
+    *in_constant = *in_affine = 0;
+    for (size_t i = rank; i-- > 0;) {
+        size_t coordinate = at % (size_t)dims[i];
+        at /= (size_t)dims[i];
+        if (a->axis != BNF_AXIS_ANY && (int)(rank - i) == o->rank - a->axis)
+            *in_affine = coordinate;
+        if (i + o->tensor.rank < rank)
+            continue;
+        int64_t extent = o->tensor.dims[i + o->tensor.rank - rank];
+        if (extent != 1)
+            *in_constant += coordinate * stride;
+        stride *= (size_t)extent;
+    }
+}
+
+static double rewrite(const struct operands *o, double c, double s, double t)
+{
+    switch (o->operation) {
+    case ADD:
+        return s * c + t;
+    case SUB:
+        return o->dynamic == 0 ? s * c - t : s * c + t;
+    case DIV:
+        return o->dynamic == 0 ? c / s : s * c;
+    case MUL:
+        break;
+    }
+    return s * c;
+}
+
+static int stay(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct operands *o,
+    struct bnf_err *err)
+{
+    const struct bnf_affine *a = bnf_plan_affine(plan, bnf_node_output(fold->graph, node, 0));
+    bool multiplies = o->operation == MUL || o->operation == DIV;
+    bool old = bnf_node_opset(fold->graph, node) < 7; /* the constant's extents may not change there */
+    int64_t dims[64];
+    size_t rank, count;
+    char text[256];
+    bnf_node_text(fold->graph, node, text, sizeof text);
+    if (multiplies && !bnf_affine_no_shift(a))
+        return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_NOT_LINEAR, "%s '%s' cannot take a shift",
+            fold->graph->nodes[node].proto->op_type, text);
+    for (size_t i = 0; o->operation == DIV && o->dynamic == 0 && i < a->channels; i++)
+        if (a->scale[i] == 0)
+            return bnf_refuse(fold, plan, BNF_REASON_ZERO_SCALE, "channel %zu of the affine has scale 0", i);
+    if (o->tensor.rank > 32 || o->rank > 32 || !widened(o, a, dims, &rank, &count) ||
+        (old && (rank != o->tensor.rank || count != o->tensor.count)))
+        return bnf_refuse(fold, plan, BNF_REASON_BROADCAST, "the constant of '%s' does not lie along axis %d alone",
+            text, a->axis);
+    struct bnf_move move = {.apply = apply_stay, .node = node, .slot = o->dynamic};
+    move.constant = bnf_pending_dense(fold->arena, o->tensor.dtype, dims, rank);
+    const double *c = bnf_fold_read(fold, o->constant, o->tensor.count);
+    if (!move.constant || !c)
+        return bnf_fail_memory(err);
+    for (size_t i = 0; i < count; i++) {
+        size_t in_constant, in_affine;
+        locate(o, a, dims, rank, i, &in_constant, &in_affine);
+        move.constant->dense[i] = rewrite(o, c[in_constant], a->scale[in_affine], a->shift[in_affine]);
+    }
+    if (!bnf_values_fit(o->tensor.dtype, move.constant->dense, count))
+        return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "the folded constant of '%s' does not fit %s", text,
+            bnf_dtype_name(o->tensor.dtype));
+    move.absorbs = multiplies || bnf_affine_unit_scale(a);
+    int answer = bnf_plan_add(plan, &move, err);
+    if (answer || move.absorbs)
+        return answer;
+    struct bnf_affine rest = bnf_affine_make(&fold->scratch, a->axis, a->channels);
+    if (!rest.scale)
+        return bnf_fail_memory(err);
+    memcpy(rest.scale, a->scale, a->channels * sizeof *rest.scale);
+    return bnf_plan_send(plan, o->computed, &rest, err);
+}
+
+static int refuse(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, enum bnf_reason reason)
+{
+    const char *op = fold->graph->nodes[node].proto->op_type;
+    char text[256];
+    bnf_node_text(fold->graph, node, text, sizeof text);
+    if (reason == BNF_REASON_NO_RULE)
+        return bnf_refuse(fold, plan, reason, "no rule moves an affine through %s '%s' of two computed values yet", op,
+            text);
+    return bnf_refuse(fold, plan, reason, "the constant of %s '%s' %s", op, text,
+        reason == BNF_REASON_RANK_UNKNOWN ? "cannot be placed: the rank of the other operand is not known"
+                                          : "cannot carry the affine");
+}
+
+int bnf_elementwise_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err)
+{
+    struct operands o;
+    struct bnf_affine own;
+    enum bnf_reason reason;
+    uint32_t slot;
+    size_t index;
+    int answer = read_operands(fold, node, &o, &reason, err);
+    if (answer)
+        return answer < 0 ? answer : refuse(fold, plan, node, reason);
+    const struct bnf_site *site = bnf_fold_site(fold, node, &index);
+    if (site && site->reason == BNF_REASON_NOT_SELECTED)
+        return refuse(fold, plan, node, BNF_REASON_NOT_SELECTED);
+    answer = plan->style == BNF_STYLE_JOIN ? bnf_elementwise_read(fold, node, &slot, &own, err) : BNF_ANSWER_NO;
+    if (answer == BNF_ANSWER_YES)
+        return join(fold, plan, node, slot, &own, err);
+    return answer < 0 ? answer : stay(fold, plan, node, &o, err);
+}
+
+int bnf_elementwise_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err)
+{
+    struct operands o;
+    struct bnf_affine own;
+    enum bnf_reason reason;
+    uint32_t slot;
+    size_t index;
+    int answer = read_operands(fold, node, &o, &reason, err);
+    if (answer)
+        return answer < 0 ? answer : refuse(fold, plan, node, reason);
+    const struct bnf_site *site = bnf_fold_site(fold, node, &index);
+    if (site && site->reason == BNF_REASON_NOT_SELECTED)
+        return refuse(fold, plan, node, BNF_REASON_NOT_SELECTED);
+    answer = bnf_elementwise_read(fold, node, &slot, &own, err);
+    if (answer)
+        return answer < 0 ? answer : refuse(fold, plan, node, BNF_REASON_BROADCAST);
+    return join(fold, plan, node, slot, &own, err);
+}

@@ -1,0 +1,123 @@
+/* Operators that hand an affine on as it is: Identity, and Dropout at inference. And constants, which take it. */
+#include "fold/state.h"
+
+#include "graph/attr.h"
+
+/* Dropout: 12+ training_mode absent or constant false; 7–11 always; 1–6 is_test ≠ 0. Its mask must not be read. */
+static bool passes(struct bnf_fold *fold, bnf_id node)
+{
+    const struct bnf_graph *g = fold->graph;
+    if (!bnf_node_is(g, node, "Dropout"))
+        return true;
+    bnf_id mask = bnf_node_output(g, node, 1);
+    if (mask != BNF_NONE && (g->values[mask].use_count || g->values[mask].output_uses))
+        return false;
+    int64_t opset = bnf_node_opset(g, node);
+    if (opset < 7)
+        return bnf_attr_int(g->nodes[node].proto, "is_test", 0) != 0;
+    bnf_id training = opset < 12 ? BNF_NONE : bnf_node_input(g, node, 2);
+    if (training == BNF_NONE)
+        return true;
+    const struct bnf_tensor *flag = NULL;
+    return bnf_constant(&fold->constants, training, &flag, NULL) == BNF_OK && flag && flag->count == 1 &&
+           flag->dtype == BNF_DTYPE_BOOL && bnf_tensor_at(flag, 0) == 0;
+}
+
+static int apply(struct bnf_fold *fold, struct bnf_plan *plan, const struct bnf_move *move, struct bnf_err *err)
+{
+    struct bnf_graph *g = fold->graph;
+    bnf_id input = bnf_node_input(g, move->node, 0), output = bnf_node_output(g, move->node, 0);
+    int status = bnf_plan_replace(fold, plan, plan->walk == BNF_WALK_BACK ? input : output, BNF_NONE, err);
+    if (status)
+        return status;
+    bnf_edit_set_input(g, move->node, 0, bnf_plan_becomes(plan, input));
+    bnf_edit_set_output(g, move->node, 0, bnf_plan_becomes(plan, output));
+    return BNF_OK;
+}
+
+static int pass(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err)
+{
+    bnf_id input = bnf_node_input(fold->graph, node, 0), output = bnf_node_output(fold->graph, node, 0);
+    bool back = plan->walk == BNF_WALK_BACK;
+    char text[256];
+    if (input == BNF_NONE || output == BNF_NONE || !passes(fold, node))
+        return bnf_refuse(fold, plan, back ? BNF_REASON_PRODUCER_NOT_LINEAR : BNF_REASON_CONSUMER_NOT_LINEAR,
+            "'%s' drops values at random", bnf_node_text(fold->graph, node, text, sizeof text));
+    struct bnf_move move = {.apply = apply, .node = node};
+    int answer = bnf_plan_add(plan, &move, err);
+    if (answer)
+        return answer;
+    return bnf_plan_send(plan, back ? input : output, bnf_plan_affine(plan, back ? output : input), err);
+}
+
+int bnf_identity_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err)
+{
+    return pass(fold, plan, node, err);
+}
+
+int bnf_identity_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err)
+{
+    const struct bnf_affine *carried = bnf_plan_affine(plan, bnf_node_input(fold->graph, node, 0));
+    char text[256];
+    if (!carried) /* it is Dropout's ratio or switch that is normalized */
+        return bnf_refuse(fold, plan, BNF_REASON_CONSUMER_NOT_LINEAR, "'%s' takes the affine as a setting",
+            bnf_node_text(fold->graph, node, text, sizeof text));
+    return pass(fold, plan, node, err);
+}
+
+/* ---- constants ---- */
+
+/* The affine's result is itself a constant: a new initializer takes its readers. */
+static int apply_constant(struct bnf_fold *fold, struct bnf_plan *plan, const struct bnf_move *move,
+    struct bnf_err *err)
+{
+    struct bnf_graph *g = fold->graph;
+    bnf_id result = plan->carried[0].becomes;
+    const struct bnf_use *use = &g->uses[g->values[result].first_use];
+    bnf_id node = use->node;
+    uint32_t slot = use->slot;
+    int status = bnf_fold_attach(fold, node, slot, move->constant, bnf_fold_name(fold, result), err);
+    if (!status)
+        bnf_edit_move_uses(g, result, bnf_node_input(g, node, slot));
+    return status;
+}
+
+int bnf_constant_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value, struct bnf_err *err)
+{
+    const struct bnf_affine *a = bnf_plan_affine(plan, value);
+    const struct bnf_value *site = &fold->graph->values[bnf_node_output(fold->graph, plan->site->node, 0)];
+    struct bnf_tensor tensor;
+    enum bnf_reason reason = BNF_REASON_NONE;
+    bnf_id result = bnf_node_output(fold->graph, plan->site->node, 0);
+    if (plan->move_count || site->output_uses || !site->use_count || bnf_value_is_captured(fold->graph, result))
+        return bnf_refuse(fold, plan, BNF_REASON_AFFINE_IS_OUTPUT, "'%s' is a constant of the interface",
+            bnf_fold_name(fold, value));
+    int answer = bnf_fold_tensor(fold, value, &tensor, &reason, err);
+    if (answer < 0)
+        return answer;
+    bool on_axis = a->axis == BNF_AXIS_ANY || (!answer && a->axis < (int)tensor.rank &&
+                                                  tensor.dims[a->axis] == (int64_t)a->channels);
+    if (answer || !on_axis || !bnf_dtype_is_float(tensor.dtype))
+        return bnf_refuse(fold, plan, reason ? reason : BNF_REASON_BROADCAST,
+            "the constant '%s' does not have %zu channels on axis %d", bnf_fold_name(fold, value), a->channels,
+            a->axis);
+    size_t run = 1;
+    for (size_t i = (size_t)(a->axis + 1); a->axis != BNF_AXIS_ANY && i < tensor.rank; i++)
+        run *= (size_t)tensor.dims[i];
+    struct bnf_move move = {.apply = apply_constant,
+        .node = plan->site->node,
+        .affine = *a,
+        .constant = bnf_pending_dense(fold->arena, tensor.dtype, tensor.dims, tensor.rank),
+        .absorbs = true};
+    double *x = bnf_fold_read(fold, value, tensor.count);
+    if (!x || !move.constant)
+        return bnf_fail_memory(err);
+    for (size_t i = 0; i < tensor.count; i++) {
+        size_t c = i / run % a->channels;
+        move.constant->dense[i] = a->scale[c] * x[i] + a->shift[c];
+    }
+    if (!bnf_values_fit(tensor.dtype, move.constant->dense, tensor.count))
+        return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "the mapped constant '%s' does not fit %s",
+            bnf_fold_name(fold, value), bnf_dtype_name(tensor.dtype));
+    return bnf_plan_add(plan, &move, err);
+}

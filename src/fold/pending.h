@@ -1,0 +1,60 @@
+/* Constants that folding rewrites: the original bytes and a pending map in double, rounded once, when the model is
+ * saved, however many affines reached them.
+ *
+ * A weight is seen as a block of extents [groups, outer, inner, run]: its pending scale is outer_scale[groups·outer]
+ * times inner_scale[groups·inner], each of which may be missing (1). That one form holds for every layer:
+ *
+ *   Conv W(M, C/g, k…)           [g, M/g, C/g, k]   output channels: outer   input channels: inner
+ *   ConvTranspose W(C, M/g, k…)  [g, C/g, M/g, k]   output channels: inner   input channels: outer
+ *   matrix (…, R, S)             [batch, R, S, 1]   rows: outer              columns: inner
+ *
+ * A bias or another small constant is dense: its exact values in double. */
+#ifndef BNF_FOLD_PENDING_H
+#define BNF_FOLD_PENDING_H
+
+#include "graph/graph.h"
+#include "onnx/tensor.h"
+
+struct bnf_pending {
+    struct bnf_source source; /* what saving asks; its context is the pending itself */
+    struct bnf_tensor base;   /* a weight's original elements; type and extents of both kinds */
+    size_t groups, outer, inner, run;
+    double *outer_scale, *inner_scale; /* NULL: all 1 */
+    double *dense;                     /* base.count exact values; NULL for a weight */
+};
+
+/* The block form of a weight. */
+struct bnf_block {
+    size_t groups, outer, inner, run;
+};
+
+/* A pending weight over the elements of `base`, unchanged yet; or a dense constant of `count` zeros with this type
+ * and these extents (copied). In the arena; NULL when memory is out. */
+struct bnf_pending *bnf_pending_weight(struct bnf_arena *arena, const struct bnf_tensor *base, struct bnf_block block);
+struct bnf_pending *bnf_pending_dense(struct bnf_arena *arena, int dtype, const int64_t *dims, size_t rank);
+
+/* Multiplies the outer (groups·outer factors) or inner (groups·inner) scale of a weight. False: memory is out. */
+bool bnf_pending_scale_outer(struct bnf_arena *arena, struct bnf_pending *pending, const double *factors);
+bool bnf_pending_scale_inner(struct bnf_arena *arena, struct bnf_pending *pending, const double *factors);
+
+/* Elements first … first+count-1 with the pending map applied, exact but for double's rounding. */
+void bnf_pending_read(const struct bnf_pending *pending, size_t first, size_t count, double *out);
+
+/* sums[g·outer + o] = Σ over inner i and run of weight·t[g·inner + i]; and the same with the roles of outer and inner
+ * exchanged. In a fixed order. */
+void bnf_pending_sum_inner(const struct bnf_pending *pending, const double *t, double *sums);
+void bnf_pending_sum_outer(const struct bnf_pending *pending, const double *t, double *sums);
+
+/* How rounding treats the whole constant when these further factors (NULL: 1) are applied as well. */
+enum bnf_rounding { BNF_ROUNDING_FINE, BNF_ROUNDING_OVERFLOW, BNF_ROUNDING_UNDERFLOW };
+
+/* Overflow: a stored value would leave the type's range or not be finite. Underflow (float16 only: elsewhere the loss
+ * is below half the smallest subnormal and without consequence): on some outer or inner channel, whichever `outer`
+ * says, Σ|exact − stored| > 2u·(Σ|exact| + |bias|). bias may be NULL. */
+enum bnf_rounding bnf_pending_check(const struct bnf_pending *pending, const double *outer, const double *inner,
+    bool channels_outer, const double *bias);
+
+/* True when rounding these values to a float type stays finite. */
+bool bnf_values_fit(int dtype, const double *values, size_t count);
+
+#endif

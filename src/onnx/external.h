@@ -1,0 +1,39 @@
+/* Tensor data that lies in a side file. */
+#ifndef BNF_ONNX_EXTERNAL_H
+#define BNF_ONNX_EXTERNAL_H
+
+#include "onnx/model.h"
+
+/* A side file of the model, mapped once. */
+struct bnf_external {
+    struct bnf_external *next; /* in bnf_model.external */
+    const char *location;      /* as the tensors spell it */
+    struct bnf_map map;
+};
+
+/* Where a tensor's bytes lie. */
+struct bnf_external_range {
+    const char *location; /* borrowed from the tensor */
+    uint64_t offset;      /* 0 when not given */
+    uint64_t length;
+    bool has_length; /* else: up to what the tensor needs */
+};
+
+/* Reads the entries of external_data; keys it does not know, such as checksum, are skipped. Looks at no file.
+ * BNF_EINPUT with a sentence without the tensor's name. */
+int bnf_external_parse(
+    const Onnx__TensorProto *tensor, struct bnf_external_range *range, struct bnf_err *err);
+
+/* Maps the range's side file, unless it is already, and gives the `size` bytes at its offset. The file must
+ * be a regular one below the model's folder that no link leads to: no absolute location, "..", symbolic link
+ * on the way, or second hard link. BNF_EINPUT with a sentence that names the location; BNF_ENOMEM. */
+int bnf_external_bytes(struct bnf_model *model, const struct bnf_external_range *range, size_t size,
+    const uint8_t **bytes, struct bnf_err *err);
+
+/* Does this address lie in a side file's mapping? */
+bool bnf_external_holds(const struct bnf_model *model, const void *address);
+
+/* Unmaps all side files. */
+void bnf_external_close(struct bnf_model *model);
+
+#endif

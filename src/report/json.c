@@ -1,0 +1,194 @@
+/* The report as one JSON object. Keys stay; more may join. */
+#include "report/report.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* cJSON answers a failed allocation with NULL or false everywhere and takes both as input, so one flag is enough. */
+struct writer {
+    bool failed;
+};
+
+static cJSON *object(struct writer *w, cJSON *parent, const char *key)
+{
+    cJSON *child = cJSON_AddObjectToObject(parent, key);
+    w->failed = w->failed || !child;
+    return child;
+}
+
+static cJSON *array(struct writer *w, cJSON *parent, const char *key)
+{
+    cJSON *child = cJSON_AddArrayToObject(parent, key);
+    w->failed = w->failed || !child;
+    return child;
+}
+
+/* A string, or null. */
+static void text(struct writer *w, cJSON *parent, const char *key, const char *value)
+{
+    cJSON *added = value ? cJSON_AddStringToObject(parent, key, value) : cJSON_AddNullToObject(parent, key);
+    w->failed = w->failed || !added;
+}
+
+static void number(struct writer *w, cJSON *parent, const char *key, double value)
+{
+    w->failed = w->failed || !cJSON_AddNumberToObject(parent, key, value);
+}
+
+static void boolean(struct writer *w, cJSON *parent, const char *key, bool value)
+{
+    w->failed = w->failed || !cJSON_AddBoolToObject(parent, key, value);
+}
+
+/* A number cut to what it is worth: three significant digits. */
+static void rounded(struct writer *w, cJSON *parent, const char *key, double value)
+{
+    char digits[32];
+    snprintf(digits, sizeof digits, "%.3g", value);
+    number(w, parent, key, strtod(digits, NULL));
+}
+
+static void append(struct writer *w, cJSON *list, cJSON *item)
+{
+    if (!item || !cJSON_AddItemToArray(list, item)) {
+        cJSON_Delete(item);
+        w->failed = true;
+    }
+}
+
+static void strings(struct writer *w, cJSON *parent, const char *key, const char **list, size_t count)
+{
+    cJSON *items = array(w, parent, key);
+    for (size_t i = 0; i < count && !w->failed; i++)
+        append(w, items, cJSON_CreateString(list[i]));
+}
+
+static void model(struct writer *w, cJSON *parent, const char *key, const struct bnf_report_model *from)
+{
+    if (!from->path) {
+        text(w, parent, key, NULL);
+        return;
+    }
+    cJSON *to = object(w, parent, key);
+    text(w, to, "path", from->path);
+    text(w, to, "format", from->format);
+    number(w, to, "ir_version", (double)from->ir_version);
+    number(w, to, "opset", (double)from->opset);
+    number(w, to, "nodes", (double)from->nodes);
+    number(w, to, "batchnorm", (double)from->batchnorms);
+    number(w, to, "bytes", (double)from->bytes);
+}
+
+static cJSON *site(struct writer *w, const struct bnf_report_site *from)
+{
+    cJSON *to = cJSON_CreateObject();
+    text(w, to, "node", from->name);
+    text(w, to, "kind", from->kind == BNF_SITE_BATCHNORM ? "batchnorm" : "affine");
+    text(w, to, "verdict", bnf_site_verdict_name(from->verdict));
+    text(w, to, "direction",
+        from->direction == BNF_DIRECTION_BACK      ? "back"
+        : from->direction == BNF_DIRECTION_FORWARD ? "forward"
+                                                   : NULL);
+    strings(w, to, "into", from->into, from->into_count);
+    strings(w, to, "through", from->through, from->through_count);
+    bool reason = from->reason != BNF_REASON_NONE;
+    text(w, to, "reason", reason ? bnf_reason_name(from->reason) : NULL);
+    text(w, to, "detail", from->detail);
+    text(w, to, "hint", reason ? bnf_reason_hint(from->reason) : NULL);
+    text(w, to, "warning", from->warning);
+    return to;
+}
+
+static void sites(struct writer *w, cJSON *root, const struct bnfold_report *report)
+{
+    cJSON *list = array(w, root, "sites");
+    for (size_t i = 0; i < report->site_count && !w->failed; i++)
+        append(w, list, site(w, &report->sites[i]));
+    const struct bnf_report_totals *bn = &report->batchnorms, *affine = &report->affines;
+    cJSON *totals = object(w, root, "totals");
+    number(w, totals, "sites", (double)(bn->sites + affine->sites));
+    number(w, totals, "folded", (double)(bn->folded + affine->folded));
+    number(w, totals, "dropped", (double)(bn->dropped + affine->dropped));
+    number(w, totals, "lowered", (double)(bn->lowered + affine->lowered));
+    number(w, totals, "kept", (double)(bn->kept + affine->kept));
+    number(w, totals, "batchnorm_sites", (double)bn->sites);
+    number(w, totals, "batchnorm_kept", (double)bn->kept);
+    number(w, totals, "affine_sites", (double)affine->sites);
+    number(w, totals, "frozen", (double)report->frozen);
+}
+
+static void findings(struct writer *w, cJSON *parent, const char *key, const struct bnf_report_proof *proof,
+    enum bnf_proof_verdict verdict)
+{
+    cJSON *list = array(w, parent, key);
+    for (size_t i = 0; i < proof->finding_count && !w->failed; i++) {
+        const struct bnf_finding *from = &proof->findings[i];
+        if (from->verdict != verdict)
+            continue;
+        cJSON *to = cJSON_CreateObject();
+        text(w, to, "value", from->value);
+        text(w, to, "node", from->node);
+        text(w, to, "detail", from->detail);
+        rounded(w, to, "u", from->u);
+        append(w, list, to);
+    }
+}
+
+static void proof(struct writer *w, cJSON *root, const struct bnf_report_proof *from)
+{
+    cJSON *to = object(w, root, "proof");
+    text(w, to, "verdict", from->done ? bnf_proof_verdict_name(from->verdict) : "skipped");
+    boolean(w, to, "identical", from->identical);
+    boolean(w, to, "with_defaults", from->with_defaults);
+    boolean(w, to, "same_draws", from->same_draws);
+    number(w, to, "cut_points", (double)from->cut_points);
+    number(w, to, "cut_points_proved", (double)from->cut_points_proved);
+    rounded(w, to, "worst_u", from->worst_u);
+    findings(w, to, "unproved", from, BNF_PROOF_UNPROVED);
+    findings(w, to, "refuted", from, BNF_PROOF_REFUTED);
+    findings(w, to, "warnings", from, BNF_PROOF_WARN);
+}
+
+static void build(struct writer *w, cJSON *root, const struct bnfold_report *report)
+{
+    static const char *const commands[] = {
+        [BNF_COMMAND_FOLD] = "fold", [BNF_COMMAND_PLAN] = "plan", [BNF_COMMAND_CHECK] = "check"};
+    char tool[32];
+    snprintf(tool, sizeof tool, "bnfold %s", bnfold_version());
+    number(w, root, "schema_version", 1);
+    text(w, root, "tool", tool);
+    text(w, root, "command", commands[report->command]);
+    model(w, root, "model", &report->model);
+    if (report->command == BNF_COMMAND_CHECK)
+        model(w, root, "candidate", &report->candidate);
+    model(w, root, "output", &report->output);
+    sites(w, root, report);
+    proof(w, root, &report->proof);
+    text(w, root, "run", NULL);
+    text(w, root, "verdict", bnf_verdict_name(report->verdict));
+    boolean(w, root, "unchanged", report->unchanged);
+    boolean(w, root, "strict_failed", report->strict_failed);
+    cJSON *seconds = object(w, root, "seconds");
+    rounded(w, seconds, "load", report->seconds.load);
+    rounded(w, seconds, "fold", report->seconds.fold);
+    rounded(w, seconds, "proof", report->seconds.proof);
+    text(w, seconds, "run", NULL);
+    rounded(w, seconds, "write", report->seconds.write);
+}
+
+void bnf_report_print_json(const struct bnfold_report *report, struct bnf_buf *out)
+{
+    struct writer writer = {0};
+    cJSON *root = cJSON_CreateObject();
+    build(&writer, root, report);
+    char *printed = root && !writer.failed ? cJSON_Print(root) : NULL;
+    if (printed) {
+        bnf_buf_puts(out, printed);
+        bnf_buf_puts(out, "\n");
+    } else {
+        out->failed = true;
+    }
+    cJSON_free(printed);
+    cJSON_Delete(root);
+}
