@@ -60,6 +60,14 @@ static int finish(int status, const struct bnf_err *err, struct bnfold_report *m
     return set_error(status, err, error);
 }
 
+/* Names the file that a sentence is about, where the sentence does not: files that cannot be written say so. */
+static int about(int status, struct bnf_err *err, const char *what, const char *path)
+{
+    if (status == BNF_EINPUT || status == BNF_ELIMIT)
+        bnf_fail_at(err, "cannot %s '%s'", what, path);
+    return status;
+}
+
 static const char *format_name(enum bnf_format format)
 {
     return format == BNF_FORMAT_JSON ? "json" : "onnx";
@@ -78,21 +86,29 @@ static int describe(struct bnfold_report *report, struct bnf_report_model *to, c
     return to->path ? BNF_OK : bnf_fail_memory(err);
 }
 
+/* Loads a model for any job. Side files are looked for next to the model, and standard input is nowhere. */
+static int open_model(struct bnf_model *model, const char *path, struct bnf_err *err)
+{
+    int status = bnf_model_load(model, path, err);
+    if (!status && strcmp(path, "-") == 0 && bnf_has_external(model))
+        return bnf_fail(err, BNF_EINPUT, "cannot load '-': its external data cannot be found from standard input");
+    return status;
+}
+
 /* Builds the graph with all that can be known of shapes. */
 static int build(struct bnf_graph *graph, struct bnf_model *model, const char *path, struct bnf_err *err)
 {
-    int status = bnf_graph_build(graph, model, err);
+    int status = model->proto->graph ? bnf_graph_build(graph, model, err)
+                                     : bnf_fail(err, BNF_EINPUT, "the model has no graph");
     if (!status)
         status = bnf_shapes_infer(graph, err);
-    if (status && status != BNF_ENOMEM)
-        bnf_fail_at(err, "cannot load '%s'", path);
-    return status;
+    return about(status, err, "load", path);
 }
 
 static int load(struct job *job, struct bnf_err *err)
 {
     double start = now();
-    int status = bnf_model_load(&job->model, job->input, err);
+    int status = open_model(&job->model, job->input, err);
     if (!status && job->path)
         status = bnf_output_spare_input(job->path, job->input, &job->model, job->options->in_place, err);
     if (!status)
@@ -115,9 +131,7 @@ static int fold(struct job *job, struct bnf_err *err)
         .only = options->only, .skip = options->skip, .version = BNF_VERSION};
     struct bnfold_report *report = job->report;
     double start = now();
-    int status = bnf_fold_model(&job->graph, &how, &job->result, err);
-    if (status && status != BNF_ENOMEM)
-        bnf_fail_at(err, "cannot fold '%s'", job->input);
+    int status = about(bnf_fold_model(&job->graph, &how, &job->result, err), err, "fold", job->input);
     if (!status)
         status = bnf_report_sites(report, &job->result, &job->graph, err);
     if (status)
@@ -153,7 +167,7 @@ static int prove(struct job *job, struct bnf_err *err)
     if (!status)
         status = bnf_model_load_descriptor(&written, job->output.file.descriptor, job->path, err);
     if (!status)
-        status = bnf_prove(&job->model, &written, &how, &proof, err);
+        status = about(bnf_prove(&job->model, &written, &how, &proof, err), err, "check", job->path);
     if (!status)
         status = bnf_report_proof(job->report, &proof, err);
     bnf_proof_free(&proof);
@@ -175,9 +189,10 @@ static int write_folded(struct job *job, struct bnf_err *err)
         return status;
     }
     if (!status && external)
-        status = bnf_embed_external(&job->model, err);
+        status = about(bnf_embed_external(&job->model, err), err, "load", job->input);
     if (!status)
-        status = bnf_model_save(&job->model, &job->output.file, &how, &job->report->output.bytes, err);
+        status = about(bnf_model_save(&job->model, &job->output.file, &how, &job->report->output.bytes, err), err,
+            "write", job->path);
     job->report->seconds.write = now() - start;
     if (!status && job->options->check == BNFOLD_CHECK_PROOF)
         status = prove(job, err);
@@ -252,11 +267,11 @@ static int load_side(struct bnf_model *model, const char *path, struct bnfold_re
     struct bnf_report_model *to, struct bnf_err *err)
 {
     struct bnf_graph graph = {0};
-    int status = bnf_model_load(model, path, err);
+    int status = open_model(model, path, err);
     if (!status)
         status = describe(report, to, model, path, err);
-    if (!status && bnf_graph_build(&graph, model, err))
-        status = bnf_fail_at(err, "cannot load '%s'", path);
+    if (!status)
+        status = build(&graph, model, path, err);
     for (bnf_id node = 0; !status && node < graph.node_count; node++) {
         to->nodes++;
         to->batchnorms += bnf_node_is(&graph, node, "BatchNormalization");
@@ -283,7 +298,7 @@ int bnfold_check(const char *reference, const char *candidate, const struct bnfo
         status = load_side(&models[1], candidate, mine, &mine->candidate, &err);
     if (!status) {
         loaded = now();
-        status = bnf_prove(&models[0], &models[1], &how, &proof, &err);
+        status = about(bnf_prove(&models[0], &models[1], &how, &proof, &err), &err, "check", candidate);
     }
     if (!status)
         status = bnf_report_proof(mine, &proof, &err);
@@ -303,16 +318,16 @@ int bnfold_convert(
     struct bnf_output out = {.file.descriptor = -1};
     struct bnf_save_options how = {.threads = threads(options), .lossy = options->lossy};
     uint64_t written;
-    int status = bnf_model_load(&model, input, &err);
+    int status = open_model(&model, input, &err);
     if (!status)
         status = bnf_output_spare_input(output, input, &model, false, &err);
     if (!status && bnf_has_external(&model) && bnf_output_is_elsewhere(output, input))
-        status = bnf_embed_external(&model, &err);
+        status = about(bnf_embed_external(&model, &err), &err, "load", input);
     if (!status)
         status = bnf_output_open(&out, output, &err);
     if (!status) {
         how.format = bnf_output_format(output, model.format);
-        status = bnf_model_save(&model, &out.file, &how, &written, &err);
+        status = about(bnf_model_save(&model, &out.file, &how, &written, &err), &err, "write", output);
     }
     if (!status)
         status = bnf_output_commit(&out, options->flush, &err);

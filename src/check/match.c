@@ -1,6 +1,8 @@
 /* Is a value of the reference the same function as a value of the candidate? */
 #include "check/prover.h"
 
+#include "graph/attr.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -303,13 +305,13 @@ static bool is_broken_norm(struct bnf_prover *p, bnf_id node, bnf_id value)
     const struct bnf_graph *g = &side->graph;
     if (!bnf_is_inference_norm(g, node) || bnf_step_of(p, side, value))
         return false;
-    double epsilon = 0;
+    double epsilon = (double)bnf_attr_float(g->nodes[node].proto, "epsilon", 1e-5f);
     for (uint32_t i = 1; i < 5; i++) {
         const struct bnf_tensor *t = bnf_side_constant(p, side, bnf_node_input(g, node, i));
         if (!t || !bnf_dtype_is_float(t->dtype))
             return false;
         for (size_t c = 0; c < t->count; c++)
-            if (!isfinite(bnf_tensor_at(t, c)) || (i == 4 && bnf_tensor_at(t, c) + epsilon <= 0))
+            if (!isfinite(bnf_tensor_at(t, c)) || (i == 4 && !(bnf_tensor_at(t, c) + epsilon > 0)))
                 return true;
     }
     return false;

@@ -303,7 +303,9 @@ bool bnf_chain_extend(struct bnf_prover *p, struct bnf_chain *chain, struct bnf_
     if (chain->ended)
         return false;
     unsigned last = chain->count - 1;
-    const struct bnf_step *step = bnf_step_of(p, chain->side, chain->links[last].value);
+    bnf_id value = chain->links[last].value;
+    const struct bnf_step *step =
+        bnf_is_constant(&chain->side->constants, value) ? NULL : bnf_step_of(p, chain->side, value);
     const struct bnf_normal *map;
     chain->ended = !step || chain->count == BNF_LONGEST_CHAIN ||
                    !bnf_normal_compose(p, arena, chain->links[last].map, &step->map, &map);

@@ -11,14 +11,14 @@ enum { NOT_CONSTANT, PENDING, READY };
 
 static const struct {
     const char *op_type;
-    bnf_fold_fn *evaluate;
+    bnf_constant_fn *evaluate;
 } table[] = {
-#define BNF_CONSTANT_OP(op_type, function) {#op_type, bnf_fold_##function},
+#define BNF_CONSTANT_OP(op_type, function) {#op_type, bnf_constant_##function},
 #include "eval/constant_ops.def"
 #undef BNF_CONSTANT_OP
 };
 
-static bnf_fold_fn *find_evaluator(const char *op_type)
+static bnf_constant_fn *find_evaluator(const char *op_type)
 {
     size_t low = 0, high = sizeof table / sizeof *table;
     while (low < high) {
@@ -34,7 +34,7 @@ static bnf_fold_fn *find_evaluator(const char *op_type)
     return NULL;
 }
 
-static bnf_fold_fn *evaluator_of(const struct bnf_graph *g, bnf_id node)
+static bnf_constant_fn *evaluator_of(const struct bnf_graph *g, bnf_id node)
 {
     const Onnx__NodeProto *proto = g->nodes[node].proto;
     return proto->op_type && bnf_node_is_standard(g, node) ? find_evaluator(proto->op_type) : NULL;
@@ -106,7 +106,8 @@ static bool node_is_constant(const struct bnf_constants *c, bnf_id node)
     return any;
 }
 
-int bnf_constants_init(struct bnf_constants *c, struct bnf_graph *graph, bool keep_overridable, struct bnf_err *err)
+int bnf_constants_init(
+    struct bnf_constants *c, struct bnf_graph *graph, bool keep_overridable, struct bnf_err *err)
 {
     *c = (struct bnf_constants){
         .graph = graph, .keep_overridable = keep_overridable, .count = graph->value_count};
@@ -143,15 +144,15 @@ bool bnf_is_constant(const struct bnf_constants *c, bnf_id value)
 
 /* ---- evaluation ---- */
 
-const struct bnf_tensor *bnf_fold_input(const struct bnf_fold_op *op, uint32_t slot)
+const struct bnf_tensor *bnf_constant_input(const struct bnf_constant_op *op, uint32_t slot)
 {
     const struct bnf_constants *c = op->constants;
     bnf_id value = bnf_node_input(c->graph, op->node, slot);
     return value < c->count && c->state[value] == READY ? &c->tensors[value] : NULL;
 }
 
-int bnf_fold_output(const struct bnf_fold_op *op, int dtype, const int64_t *dims, size_t rank, const uint8_t *data,
-    struct bnf_tensor *out)
+int bnf_constant_output(const struct bnf_constant_op *op, int dtype, const int64_t *dims, size_t rank,
+    const uint8_t *data, struct bnf_tensor *out)
 {
     struct bnf_arena *arena = &op->constants->graph->model->arena;
     struct bnf_tensor made = {.dtype = dtype, .rank = (uint32_t)rank};
@@ -159,7 +160,7 @@ int bnf_fold_output(const struct bnf_fold_op *op, int dtype, const int64_t *dims
     if (!bnf_volume(dims, rank, &made.count) || !bnf_dtype_bytes(dtype, made.count, &made.bytes))
         return BNF_NOT_CONSTANT;
     for (uint32_t slot = 0; slot < op->proto->n_input; slot++) {
-        const struct bnf_tensor *in = bnf_fold_input(op, slot);
+        const struct bnf_tensor *in = bnf_constant_input(op, slot);
         given += in ? in->bytes : 0;
     }
     if (!data && made.bytes > LARGE && made.bytes / 8 > given)
@@ -188,9 +189,9 @@ static int evaluate(struct bnf_constants *c, bnf_id value, struct bnf_err *err)
     if (v->initializer) {
         status = bnf_tensor_view(c->graph->model, v->initializer, out, err);
     } else if (v->producer != BNF_NONE) {
-        struct bnf_fold_op op = {c, v->producer, c->graph->nodes[v->producer].proto,
-            bnf_node_opset(c->graph, v->producer), err};
-        bnf_fold_fn *function = evaluator_of(c->graph, v->producer);
+        struct bnf_constant_op op = {
+            c, v->producer, c->graph->nodes[v->producer].proto, bnf_node_opset(c->graph, v->producer), err};
+        bnf_constant_fn *function = evaluator_of(c->graph, v->producer);
         status = function ? function(&op, out) : BNF_NOT_CONSTANT;
     }
     if (status >= 0)
@@ -204,13 +205,15 @@ struct waiting {
     size_t count, capacity;
 };
 
-/* Queues the inputs that `value` still needs; *ready: it needs none. One that is no constant makes value none. */
-static int wait_for_inputs(struct bnf_constants *c, bnf_id value, struct waiting *w, bool *ready,
-    struct bnf_err *err)
+/* Queues the inputs that `value` still needs; *ready: it needs none. One that is no constant makes value
+ * none. */
+static int wait_for_inputs(
+    struct bnf_constants *c, bnf_id value, struct waiting *w, bool *ready, struct bnf_err *err)
 {
     bnf_id producer = c->graph->values[value].producer;
     *ready = true;
-    if (c->graph->values[value].initializer || producer == BNF_NONE || bnf_node_is(c->graph, producer, "Shape"))
+    if (c->graph->values[value].initializer || producer == BNF_NONE ||
+        bnf_node_is(c->graph, producer, "Shape"))
         return BNF_OK;
     for (uint32_t slot = 0; slot < c->graph->nodes[producer].input_count; slot++) {
         bnf_id input = bnf_node_input(c->graph, producer, slot);

@@ -28,6 +28,25 @@ bool bnf_op_has(const struct bnf_op *op, uint32_t slot)
     return bnf_node_input(op->all->graph, op->node, slot) != BNF_NONE;
 }
 
+/* A symbol of its own for an extent that nothing is known of: it is still the same extent wherever it is
+ * copied to, which is how a Reshape's open extent can be solved. BNF_DIM_UNKNOWN when memory is out. */
+static int64_t fresh_symbol(struct bnf_inference *all, bnf_id value, int axis)
+{
+    struct bnf_graph *g = all->graph;
+    struct bnf_arena *arena = &g->model->arena;
+    const char *name = g->values[value].name;
+    const char *text = strlen(name) < 80 ? bnf_arena_format(arena, "%s[%d]", name, axis)
+                                         : bnf_arena_format(arena, "value %u[%d]", value, axis);
+    while (text && bnf_names_find(&g->symbols, text) != BNF_NONE)
+        text = bnf_arena_format(arena, "%s#%u", text, value);
+    bnf_id symbol = text ? bnf_names_add(&g->symbols, text) : BNF_NONE;
+    if (symbol == BNF_NONE) {
+        all->no_memory = true;
+        return BNF_DIM_UNKNOWN;
+    }
+    return BNF_DIM_SYMBOL(symbol);
+}
+
 void bnf_op_output(const struct bnf_op *op, uint32_t slot, const struct bnf_dims *inferred)
 {
     bnf_id value = bnf_node_output(op->all->graph, op->node, slot);
@@ -36,7 +55,8 @@ void bnf_op_output(const struct bnf_op *op, uint32_t slot, const struct bnf_dims
     struct bnf_shape *stated = &op->all->graph->values[value].shape;
     if (stated->dtype == 0)
         stated->dtype = inferred->dtype;
-    if (inferred->rank < 0 || inferred->rank > BNF_RANK_MAX || (stated->rank >= 0 && stated->rank != inferred->rank))
+    if (inferred->rank < 0 || inferred->rank > BNF_RANK_MAX ||
+        (stated->rank >= 0 && stated->rank != inferred->rank))
         return;
     int64_t dims[BNF_RANK_MAX];
     bool differs = stated->rank < 0;
@@ -44,6 +64,8 @@ void bnf_op_output(const struct bnf_op *op, uint32_t slot, const struct bnf_dims
         int64_t old = stated->rank < 0 ? BNF_DIM_UNKNOWN : stated->dims[i];
         /* Of two symbols the inferred one is better: it is the one that the inputs have. */
         dims[i] = old >= 0 ? old : bnf_dim_refine(inferred->dims[i], old);
+        if (dims[i] == BNF_DIM_UNKNOWN)
+            dims[i] = fresh_symbol(op->all, value, i);
         differs = differs || dims[i] != old;
     }
     if (!differs)
@@ -103,7 +125,8 @@ static bool is_followed(int dtype)
 /* The elements of a small tensor in the model. */
 static bool read_elements(struct bnf_inference *all, const Onnx__TensorProto *proto, struct bnf_vector *out)
 {
-    struct bnf_shape shape = {.rank = proto->n_dims > BNF_RANK_MAX ? -1 : (int)proto->n_dims, .dims = proto->dims};
+    struct bnf_shape shape = {
+        .rank = proto->n_dims > BNF_RANK_MAX ? -1 : (int)proto->n_dims, .dims = proto->dims};
     struct bnf_tensor tensor;
     int length = vector_length(&shape);
     double numbers[BNF_VECTOR_MAX];
@@ -117,8 +140,8 @@ static bool read_elements(struct bnf_inference *all, const Onnx__TensorProto *pr
     return true;
 }
 
-/* An initializer that a caller may override has no elements to rely on; one in a body that is an input is never
- * read at all. */
+/* An initializer that a caller may override has no elements to rely on; one in a body that is an input is
+ * never read at all. */
 static bool is_fixed(const struct bnf_graph *g, const struct bnf_value *v)
 {
     return v->initializer && (!v->is_input || (v->scope == 0 && g->model->proto->ir_version < 4));
@@ -203,7 +226,7 @@ void bnf_elements_constant(const struct bnf_op *op)
 /* ---- the walk ---- */
 
 static const struct bnf_shape_rule rules[] = {
-#define BNF_SHAPE_RULE(op_type, infer, arg, elements)                                                        \
+#define BNF_SHAPE_RULE(op_type, infer, arg, elements) \
     {#op_type, bnf_shape_##infer, bnf_elements_##elements, arg},
 #include "graph/shapes_rules.def"
 #undef BNF_SHAPE_RULE
@@ -246,19 +269,24 @@ void bnf_shapes_scope(struct bnf_inference *all, bnf_id scope)
     }
 }
 
-/* Negative extents in a file are nonsense, and would read as symbols. */
-static bool clean_initializer(struct bnf_graph *g, struct bnf_shape *shape)
+/* Negative extents in a file are nonsense, and would read as symbols; unknown ones of inputs get symbols. */
+static void prepare(struct bnf_inference *all, bnf_id value)
 {
-    bool absurd = false;
-    for (int i = 0; i < shape->rank; i++)
-        absurd = absurd || shape->dims[i] < 0;
-    if (!absurd)
-        return true;
-    int64_t *dims = bnf_arena_alloc(&g->model->arena, (size_t)shape->rank, sizeof *dims);
-    for (int i = 0; dims && i < shape->rank; i++)
-        dims[i] = shape->dims[i] < 0 ? BNF_DIM_UNKNOWN : shape->dims[i];
-    shape->dims = dims;
-    return dims != NULL;
+    struct bnf_value *v = &all->graph->values[value];
+    bool change = false;
+    if (v->producer != BNF_NONE || v->shape.rank > BNF_RANK_MAX)
+        return;
+    for (int i = 0; i < v->shape.rank; i++)
+        change = change || (v->initializer ? v->shape.dims[i] < 0 : v->shape.dims[i] == BNF_DIM_UNKNOWN);
+    if (!change)
+        return;
+    int64_t *dims = bnf_arena_alloc(&all->graph->model->arena, (size_t)v->shape.rank, sizeof *dims);
+    all->no_memory = !dims;
+    for (int i = 0; dims && i < v->shape.rank; i++) {
+        bool known = v->initializer ? v->shape.dims[i] >= 0 : v->shape.dims[i] != BNF_DIM_UNKNOWN;
+        dims[i] = known ? v->shape.dims[i] : fresh_symbol(all, value, i);
+    }
+    v->shape.dims = dims ? dims : v->shape.dims;
 }
 
 int bnf_shapes_infer(struct bnf_graph *graph, struct bnf_err *err)
@@ -271,8 +299,7 @@ int bnf_shapes_infer(struct bnf_graph *graph, struct bnf_err *err)
     all.looked = bnf_alloc(graph->value_count, sizeof *all.looked);
     all.no_memory = !all.known || !all.known_count || !all.looked;
     for (bnf_id v = 0; !all.no_memory && v < graph->value_count; v++)
-        if (graph->values[v].initializer && !clean_initializer(graph, &graph->values[v].shape))
-            all.no_memory = true;
+        prepare(&all, v);
     for (bnf_id scope = 0; !all.no_memory && scope < graph->scope_count; scope++)
         if (graph->scopes[scope].kind != BNF_SCOPE_BODY)
             bnf_shapes_scope(&all, scope);

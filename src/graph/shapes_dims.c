@@ -70,7 +70,7 @@ int64_t bnf_dim_broadcast(int64_t a, int64_t b)
     if (a == 1)
         return b;
     if (a >= 0 && b >= 0)
-        return BNF_DIM_UNKNOWN; /* contradictory */
+        return BNF_DIM_UNKNOWN;                       /* contradictory */
     return a >= 0 ? a : b >= 0 ? b : BNF_DIM_UNKNOWN; /* the other one is 1 or equal */
 }
 

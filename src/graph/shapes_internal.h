@@ -1,8 +1,8 @@
 /* Shape inference, the parts that its files share.
  *
- * Extents are those of graph.h: a number, a symbol, or unknown. Next to shapes, the elements of small vectors are
- * followed as far as they are known, since exporters compute the shapes they pass to Reshape, Expand, Resize … from
- * the extents of other values. */
+ * Extents are those of graph.h: a number, a symbol, or unknown. Next to shapes, the elements of small vectors
+ * are followed as far as they are known, since exporters compute the shapes they pass to Reshape, Expand,
+ * Resize … from the extents of other values. */
 #ifndef BNF_GRAPH_SHAPES_INTERNAL_H
 #define BNF_GRAPH_SHAPES_INTERNAL_H
 
@@ -29,11 +29,11 @@ struct bnf_vector {
 
 struct bnf_inference {
     struct bnf_graph *graph;
-    struct bnf_arena scratch;    /* what `known` points to */
-    struct bnf_element **known;  /* per value: its elements, as many as its shape says; NULL: not known */
-    uint32_t *known_count;       /* per value */
-    bool *looked;                /* per value: its initializer has been read */
-    bool no_memory;              /* the model's arena gave out */
+    struct bnf_arena scratch;   /* what `known` points to */
+    struct bnf_element **known; /* per value: its elements, as many as its shape says; NULL: not known */
+    uint32_t *known_count;      /* per value */
+    bool *looked;               /* per value: its initializer has been read */
+    bool no_memory;             /* the model's arena gave out */
 };
 
 /* One node while it is looked at. */
@@ -58,13 +58,15 @@ struct bnf_dims bnf_op_input(const struct bnf_op *op, uint32_t slot);
 /* True when the slot holds a value. */
 bool bnf_op_has(const struct bnf_op *op, uint32_t slot);
 
-/* Adds what was inferred about an output to what the model states; a missing slot is fine. */
+/* Adds what was inferred about an output to what the model states; extents still unknown get symbols of their
+ * own. A missing slot is fine. */
 void bnf_op_output(const struct bnf_op *op, uint32_t slot, const struct bnf_dims *shape);
 
 /* The same for a type and rank alone; all extents unknown. */
 void bnf_op_output_rank(const struct bnf_op *op, uint32_t slot, int dtype, int rank);
 
-/* Elements of an input as far as known; false when not even their number is (or it is above BNF_VECTOR_MAX). */
+/* Elements of an input as far as known; false when not even their number is (or it is above BNF_VECTOR_MAX).
+ */
 bool bnf_op_vector(const struct bnf_op *op, uint32_t slot, struct bnf_vector *out);
 
 /* An attribute (when `attribute` is not NULL and present) or else an input (slot > 0) as a vector. */
@@ -111,8 +113,8 @@ struct bnf_shape_rule {
 /* The rule of a standard operator, or NULL. */
 const struct bnf_shape_rule *bnf_shape_rule(const char *op_type);
 
-#define BNF_SHAPE_RULE(op_type, infer, arg, elements)                                                        \
-    void bnf_shape_##infer(const struct bnf_op *op);                                                         \
+#define BNF_SHAPE_RULE(op_type, infer, arg, elements) \
+    void bnf_shape_##infer(const struct bnf_op *op);  \
     void bnf_elements_##elements(const struct bnf_op *op);
 #include "graph/shapes_rules.def"
 #undef BNF_SHAPE_RULE

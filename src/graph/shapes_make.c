@@ -18,7 +18,8 @@ void bnf_shape_constant(const struct bnf_op *op)
             out.dims[i] = a->t->dims[i] >= 0 ? a->t->dims[i] : BNF_DIM_UNKNOWN;
     } else if (strncmp(a->name, "value_", 6) == 0) {
         bool list = a->name[strlen(a->name) - 1] == 's';
-        bool is_int = strncmp(a->name, "value_int", 9) == 0, is_float = strncmp(a->name, "value_float", 11) == 0;
+        bool is_int = strncmp(a->name, "value_int", 9) == 0,
+             is_float = strncmp(a->name, "value_float", 11) == 0;
         out.dtype = is_int ? BNF_DTYPE_INT64 : is_float ? BNF_DTYPE_FLOAT : BNF_DTYPE_STRING;
         out.rank = list;
         out.dims[0] = (int64_t)(is_int ? a->n_ints : is_float ? a->n_floats : a->n_strings);
@@ -99,7 +100,8 @@ void bnf_shape_random(const struct bnf_op *op)
 void bnf_shape_multinomial(const struct bnf_op *op)
 {
     struct bnf_dims in = bnf_op_input(op, 0);
-    int64_t dtype = bnf_attr_int(op->proto, "dtype", BNF_DTYPE_INT32), draws = bnf_attr_int(op->proto, "sample_size", 1);
+    int64_t dtype = bnf_attr_int(op->proto, "dtype", BNF_DTYPE_INT32),
+            draws = bnf_attr_int(op->proto, "sample_size", 1);
     struct bnf_dims out = {.dtype = dtype > 0 && dtype < 100 ? (int)dtype : 0, .rank = 2};
     out.dims[0] = in.rank == 2 ? in.dims[0] : BNF_DIM_UNKNOWN;
     out.dims[1] = draws >= 0 ? draws : BNF_DIM_UNKNOWN;
@@ -115,7 +117,9 @@ void bnf_shape_one_hot(const struct bnf_op *op)
         bool known = bnf_op_vector(op, 1, &depth) && depth.count == 1;
         out.rank = in.rank + 1;
         for (int i = 0, from = 0; i < out.rank; i++)
-            out.dims[i] = i != axis ? in.dims[from++] : known ? bnf_element_extent(depth.items[0]) : BNF_DIM_UNKNOWN;
+            out.dims[i] = i != axis ? in.dims[from++]
+                          : known   ? bnf_element_extent(depth.items[0])
+                                    : BNF_DIM_UNKNOWN;
     }
     bnf_op_output(op, 0, &out);
 }
@@ -183,9 +187,10 @@ void bnf_shape_if(const struct bnf_op *op)
     }
 }
 
-/* What a body gives once per step, put together along a new axis. Symbols of a body may mean another extent in the
- * next step, so only numbers leave it. */
-static void output_steps(const struct bnf_op *op, uint32_t slot, const struct bnf_dims *step, int axis, int64_t steps)
+/* What a body gives once per step, put together along a new axis. Symbols of a body may mean another extent
+ * in the next step, so only numbers leave it. */
+static void output_steps(
+    const struct bnf_op *op, uint32_t slot, const struct bnf_dims *step, int axis, int64_t steps)
 {
     struct bnf_dims out = {.dtype = step->dtype, .rank = -1};
     if (step->rank >= 0 && step->rank < BNF_RANK_MAX && axis >= 0) {
@@ -219,13 +224,15 @@ void bnf_shape_loop(const struct bnf_op *op)
     }
 }
 
-/* Inputs: carried …, scanned …; the body gives: carried …, one value per step … (opset 9; 8 had a batch axis). */
+/* Inputs: carried …, scanned …; the body gives: carried …, one value per step … (opset 9; 8 had a batch
+ * axis). */
 void bnf_shape_scan(const struct bnf_op *op)
 {
     const struct bnf_graph *g = op->all->graph;
     const struct bnf_node *node = &g->nodes[op->node];
     int64_t scanned = bnf_attr_int(op->proto, "num_scan_inputs", -1);
-    if (op->opset < 9 || node->last_body - node->first_body != 1 || scanned < 1 || scanned > node->input_count)
+    if (op->opset < 9 || node->last_body - node->first_body != 1 || scanned < 1 ||
+        scanned > node->input_count)
         return;
     const struct bnf_scope *body = &g->scopes[node->first_body];
     uint32_t carried = node->input_count - (uint32_t)scanned;

@@ -103,15 +103,16 @@ void bnf_shape_matmul(const struct bnf_op *op)
 void bnf_shape_gemm(const struct bnf_op *op)
 {
     struct bnf_dims a = bnf_op_input(op, 0), b = bnf_op_input(op, 1), out = {.dtype = a.dtype, .rank = 2};
-    bool across_a = bnf_attr_int(op->proto, "transA", 0) != 0, across_b = bnf_attr_int(op->proto, "transB", 0) != 0;
+    bool across_a = bnf_attr_int(op->proto, "transA", 0) != 0,
+         across_b = bnf_attr_int(op->proto, "transB", 0) != 0;
     out.dtype = a.dtype ? a.dtype : b.dtype;
     out.dims[0] = a.rank == 2 ? a.dims[across_a ? 1 : 0] : BNF_DIM_UNKNOWN;
     out.dims[1] = b.rank == 2 ? b.dims[across_b ? 0 : 1] : BNF_DIM_UNKNOWN;
     bnf_op_output(op, 0, &out);
 }
 
-/* Reads one term of an equation up to ',' or '-' or the end; labels without spaces into out. False on an ellipsis or
- * anything else that is no letter. */
+/* Reads one term of an equation up to ',' or '-' or the end; labels without spaces into out. False on an
+ * ellipsis or anything else that is no letter. */
 static bool read_term(const char **at, const char *end, char *out, int *count)
 {
     *count = 0;
@@ -189,7 +190,10 @@ void bnf_shape_reduce(const struct bnf_op *op)
             marked[axis] = true;
     }
     if (in.rank < 0 || !known) {
-        int rank = keep ? in.rank : in.rank >= 0 && axes.count ? in.rank - (int)axes.count : all && !keep ? 0 : -1;
+        int rank = keep                         ? in.rank
+                   : in.rank >= 0 && axes.count ? in.rank - (int)axes.count
+                   : all && !keep               ? 0
+                                                : -1;
         bnf_op_output_rank(op, 0, in.dtype, rank);
         return;
     }
@@ -232,9 +236,9 @@ void bnf_shape_top_k(const struct bnf_op *op)
     struct bnf_vector k;
     if (axis >= 0) {
         int64_t stated = bnf_attr_int(op->proto, "k", -1);
-        in.dims[axis] = op->opset < 10                                ? (stated >= 0 ? stated : BNF_DIM_UNKNOWN)
+        in.dims[axis] = op->opset < 10                             ? (stated >= 0 ? stated : BNF_DIM_UNKNOWN)
                         : bnf_op_vector(op, 1, &k) && k.count == 1 ? bnf_element_extent(k.items[0])
-                                                                      : BNF_DIM_UNKNOWN;
+                                                                   : BNF_DIM_UNKNOWN;
     }
     bnf_op_output(op, 0, &in);
     in.dtype = BNF_DTYPE_INT64;

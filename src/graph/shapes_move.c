@@ -57,7 +57,8 @@ void bnf_shape_split(const struct bnf_op *op)
     for (uint32_t i = 0; i < count; i++) {
         int64_t left = whole - chunk * i;
         if (given)
-            in.dims[axis] = listed && parts.count == count ? bnf_element_extent(parts.items[i]) : BNF_DIM_UNKNOWN;
+            in.dims[axis] =
+                listed && parts.count == count ? bnf_element_extent(parts.items[i]) : BNF_DIM_UNKNOWN;
         else if (count > 1)
             in.dims[axis] = chunk < 0 || left < 0 ? BNF_DIM_UNKNOWN : left < chunk ? left : chunk;
         bnf_op_output(op, i, &in);
@@ -70,7 +71,8 @@ static int64_t sliced(int64_t extent, struct bnf_element from, struct bnf_elemen
     int64_t start, end, step;
     if (!bnf_element_int(by, &step) || step == 0 || step == INT64_MIN || !bnf_element_int(from, &start))
         return BNF_DIM_UNKNOWN;
-    if (step == 1 && start == 0 && ((to.symbol && to.symbol == extent) || bnf_element_is(to, 9223372036854775807.0)))
+    if (step == 1 && start == 0 &&
+        ((to.symbol && to.symbol == extent) || bnf_element_is(to, 9223372036854775807.0)))
         return extent; /* all of it, whatever that is */
     if (!bnf_element_int(to, &end) || extent > BNF_EXTENT_MAX)
         return BNF_DIM_UNKNOWN;
@@ -115,8 +117,8 @@ void bnf_shape_slice(const struct bnf_op *op)
         bnf_op_output_rank(op, 0, in.dtype, in.rank);
 }
 
-/* The one open extent of a Reshape: what the product of the input's extents leaves. Equal symbols cancel, and so do
- * extents that were copied in place, known or not (`copied`). */
+/* The one open extent of a Reshape: what the product of the input's extents leaves. Equal symbols cancel, and
+ * so do extents that were copied in place, known or not (`copied`). */
 static int64_t solve(const struct bnf_dims *in, const bool *copied, const struct bnf_dims *out, int open)
 {
     bool used[BNF_RANK_MAX] = {false};
@@ -276,7 +278,8 @@ void bnf_shape_pad(const struct bnf_op *op)
     struct bnf_vector pads, axes = {0};
     const char *attribute = op->opset < 2 ? "paddings" : op->opset < 11 ? "pads" : NULL;
     bool given = op->opset >= 18 && bnf_op_has(op, 3);
-    bool known = bnf_op_list(op, attribute, attribute ? 0 : 1, &pads) && (!given || bnf_op_vector(op, 3, &axes));
+    bool known =
+        bnf_op_list(op, attribute, attribute ? 0 : 1, &pads) && (!given || bnf_op_vector(op, 3, &axes));
     if (in.rank < 0) {
         bool counts = known && !given && pads.count % 2 == 0;
         bnf_op_output_rank(op, 0, in.dtype, counts ? (int)pads.count / 2 : -1);
@@ -293,8 +296,8 @@ void bnf_shape_pad(const struct bnf_op *op)
             break;
         int64_t *dim = &in.dims[axis];
         if (!bnf_element_int(pads.items[i], &before) || !bnf_element_int(pads.items[count + i], &after) ||
-            before > BNF_EXTENT_MAX || before < -BNF_EXTENT_MAX || after > BNF_EXTENT_MAX || after < -BNF_EXTENT_MAX ||
-            *dim > BNF_EXTENT_MAX)
+            before > BNF_EXTENT_MAX || before < -BNF_EXTENT_MAX || after > BNF_EXTENT_MAX ||
+            after < -BNF_EXTENT_MAX || *dim > BNF_EXTENT_MAX)
             *dim = BNF_DIM_UNKNOWN;
         else if (*dim >= 0)
             *dim = *dim + before + after >= 0 ? *dim + before + after : BNF_DIM_UNKNOWN;
@@ -338,7 +341,8 @@ void bnf_shape_tile(const struct bnf_op *op)
 
 void bnf_shape_gather(const struct bnf_op *op)
 {
-    struct bnf_dims data = bnf_op_input(op, 0), index = bnf_op_input(op, 1), out = {.dtype = data.dtype, .rank = -1};
+    struct bnf_dims data = bnf_op_input(op, 0), index = bnf_op_input(op, 1),
+                    out = {.dtype = data.dtype, .rank = -1};
     int axis = bnf_axis(bnf_attr_int(op->proto, "axis", 0), data.rank);
     if (data.rank > 0 && index.rank >= 0 && axis >= 0 && data.rank - 1 + index.rank <= BNF_RANK_MAX) {
         out.rank = 0;
@@ -361,7 +365,8 @@ void bnf_shape_gather_elements(const struct bnf_op *op)
 
 void bnf_shape_gather_nd(const struct bnf_op *op)
 {
-    struct bnf_dims data = bnf_op_input(op, 0), index = bnf_op_input(op, 1), out = {.dtype = data.dtype, .rank = -1};
+    struct bnf_dims data = bnf_op_input(op, 0), index = bnf_op_input(op, 1),
+                    out = {.dtype = data.dtype, .rank = -1};
     int64_t batch = bnf_attr_int(op->proto, "batch_dims", 0);
     int64_t depth = index.rank > 0 ? index.dims[index.rank - 1] : -1;
     if (data.rank > 0 && depth >= 0 && batch >= 0 && batch < index.rank && depth <= data.rank - batch &&
@@ -386,10 +391,12 @@ static void blocks(const struct bnf_op *op, bool to_space)
     if (in.rank >= 0 && in.rank != 4)
         in.rank = -1;
     else if (in.rank < 0)
-        in = (struct bnf_dims){in.dtype, 4, {BNF_DIM_UNKNOWN, BNF_DIM_UNKNOWN, BNF_DIM_UNKNOWN, BNF_DIM_UNKNOWN}};
+        in = (struct bnf_dims){
+            in.dtype, 4, {BNF_DIM_UNKNOWN, BNF_DIM_UNKNOWN, BNF_DIM_UNKNOWN, BNF_DIM_UNKNOWN}};
     for (int i = 1; i < in.rank; i++) {
         int64_t factor = i == 1 ? square : block;
-        in.dims[i] = (i == 1) == to_space ? bnf_dim_divided(in.dims[i], factor) : bnf_dim_times(in.dims[i], factor);
+        in.dims[i] =
+            (i == 1) == to_space ? bnf_dim_divided(in.dims[i], factor) : bnf_dim_times(in.dims[i], factor);
     }
     bnf_op_output(op, 0, &in);
 }

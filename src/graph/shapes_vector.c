@@ -1,5 +1,5 @@
-/* Elements of small vectors: the arithmetic with which exporters compute shapes. Each rule runs after the one for
- * the output's shape. */
+/* Elements of small vectors: the arithmetic with which exporters compute shapes. Each rule runs after the one
+ * for the output's shape. */
 #include "graph/shapes_internal.h"
 #include "onnx/tensor.h"
 
@@ -102,9 +102,9 @@ void bnf_elements_slice(const struct bnf_op *op)
     bool inputs = op->opset >= 10;
     int64_t start, end, step = 1;
     if (bnf_op_input(op, 0).rank != 1 || !bnf_op_vector(op, 0, &data) ||
-        !bnf_op_list(op, inputs ? NULL : "starts", 1, &starts) || !bnf_op_list(op, inputs ? NULL : "ends", 2, &ends) ||
-        starts.count != 1 || ends.count != 1 || !bnf_element_int(starts.items[0], &start) ||
-        !bnf_element_int(ends.items[0], &end))
+        !bnf_op_list(op, inputs ? NULL : "starts", 1, &starts) ||
+        !bnf_op_list(op, inputs ? NULL : "ends", 2, &ends) || starts.count != 1 || ends.count != 1 ||
+        !bnf_element_int(starts.items[0], &start) || !bnf_element_int(ends.items[0], &end))
         return;
     if (inputs && bnf_op_has(op, 4) &&
         (!bnf_op_vector(op, 4, &steps) || steps.count != 1 || !bnf_element_int(steps.items[0], &step)))
@@ -149,8 +149,8 @@ void bnf_elements_range(const struct bnf_op *op)
 {
     struct bnf_vector start, limit, delta, out = {0};
     if (!bnf_op_vector(op, 0, &start) || !bnf_op_vector(op, 1, &limit) || !bnf_op_vector(op, 2, &delta) ||
-        start.count != 1 || limit.count != 1 || delta.count != 1 || start.items[0].symbol || limit.items[0].symbol ||
-        delta.items[0].symbol || delta.items[0].number == 0)
+        start.count != 1 || limit.count != 1 || delta.count != 1 || start.items[0].symbol ||
+        limit.items[0].symbol || delta.items[0].symbol || delta.items[0].number == 0)
         return;
     double length = ceil((limit.items[0].number - start.items[0].number) / delta.items[0].number);
     if (!(length >= 0 && length <= BNF_VECTOR_MAX))
@@ -167,9 +167,19 @@ enum { OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_MAX, OP_MIN, OP_AND, OP_OR, OP_EQ, OP_
 
 static int operation(const char *op_type)
 {
-    static const char *const names[] = {[OP_ADD] = "Add", [OP_SUB] = "Sub", [OP_MUL] = "Mul", [OP_DIV] = "Div",
-        [OP_MAX] = "Max", [OP_MIN] = "Min", [OP_AND] = "And", [OP_OR] = "Or", [OP_EQ] = "Equal", [OP_LT] = "Less",
-        [OP_LE] = "LessOrEqual", [OP_GT] = "Greater", [OP_GE] = "GreaterOrEqual"};
+    static const char *const names[] = {[OP_ADD] = "Add",
+        [OP_SUB] = "Sub",
+        [OP_MUL] = "Mul",
+        [OP_DIV] = "Div",
+        [OP_MAX] = "Max",
+        [OP_MIN] = "Min",
+        [OP_AND] = "And",
+        [OP_OR] = "Or",
+        [OP_EQ] = "Equal",
+        [OP_LT] = "Less",
+        [OP_LE] = "LessOrEqual",
+        [OP_GT] = "Greater",
+        [OP_GE] = "GreaterOrEqual"};
     for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
         if (strcmp(names[i], op_type) == 0)
             return i;
@@ -226,7 +236,8 @@ static struct bnf_element combine(int operation, struct bnf_element a, struct bn
         return a;
     if (same && operation == OP_SUB)
         return bnf_element_number(0);
-    bool negative = (a.symbol <= -2 && b.symbol == 0 && b.number < 0) || (b.symbol <= -2 && a.symbol == 0 && a.number < 0);
+    bool negative = (a.symbol <= -2 && b.symbol == 0 && b.number < 0) ||
+                    (b.symbol <= -2 && a.symbol == 0 && a.number < 0);
     if (operation == OP_EQ && (same || negative))
         return bnf_element_number(same);
     return unknown;

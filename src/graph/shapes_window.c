@@ -11,10 +11,12 @@ struct window {
     int count; /* of spatial axes */
     enum padding padding;
     bool ceil;
-    int64_t kernel[BNF_RANK_MAX], stride[BNF_RANK_MAX], dilation[BNF_RANK_MAX], begin[BNF_RANK_MAX], end[BNF_RANK_MAX];
+    int64_t kernel[BNF_RANK_MAX], stride[BNF_RANK_MAX], dilation[BNF_RANK_MAX], begin[BNF_RANK_MAX],
+        end[BNF_RANK_MAX];
 };
 
-/* count entries of an ints attribute, or the fallback for all when it is absent. A wrong length gives unknowns. */
+/* count entries of an ints attribute, or the fallback for all when it is absent. A wrong length gives
+ * unknowns. */
 static void read_ints(const struct bnf_op *op, const char *name, int64_t fallback, int64_t *out, int count)
 {
     size_t length;
@@ -28,10 +30,11 @@ static void read_window(const struct bnf_op *op, const int64_t *kernel, int coun
 {
     w->count = count;
     w->ceil = bnf_attr_int(op->proto, "ceil_mode", 0) != 0;
-    w->padding = bnf_attr_is(op->proto, "auto_pad", "SAME_UPPER") || bnf_attr_is(op->proto, "auto_pad", "SAME_LOWER")
-                     ? SAME
-                 : bnf_attr_is(op->proto, "auto_pad", "VALID") ? VALID
-                                                                : EXPLICIT;
+    w->padding =
+        bnf_attr_is(op->proto, "auto_pad", "SAME_UPPER") || bnf_attr_is(op->proto, "auto_pad", "SAME_LOWER")
+            ? SAME
+        : bnf_attr_is(op->proto, "auto_pad", "VALID") ? VALID
+                                                      : EXPLICIT;
     read_ints(op, "kernel_shape", BNF_DIM_UNKNOWN, w->kernel, count);
     read_ints(op, "strides", 1, w->stride, count);
     read_ints(op, "dilations", 1, w->dilation, count);
@@ -55,8 +58,8 @@ static bool sane(int64_t number, int64_t least)
 /* What the window covers, holes included; -1 when an attribute makes no sense. */
 static int64_t reach(const struct window *w, int i)
 {
-    if (!sane(w->kernel[i], 1) || !sane(w->dilation[i], 1) || !sane(w->stride[i], 1) || !sane(w->begin[i], 0) ||
-        !sane(w->end[i], 0))
+    if (!sane(w->kernel[i], 1) || !sane(w->dilation[i], 1) || !sane(w->stride[i], 1) ||
+        !sane(w->begin[i], 0) || !sane(w->end[i], 0))
         return -1;
     int64_t covered = w->dilation[i] * (w->kernel[i] - 1) + 1;
     return covered > BNF_EXTENT_MAX ? -1 : covered;
@@ -82,7 +85,8 @@ static int64_t slide(const struct window *w, int i, int64_t extent)
     int64_t room = extent + padding - covered, out = room / stride + 1;
     if (!w->ceil || room % stride == 0)
         return out;
-    /* The standard counts one more window; implementations drop it when it begins in the padding behind the end. */
+    /* The standard counts one more window; implementations drop it when it begins in the padding behind the
+     * end. */
     return out * stride >= extent + w->begin[i] ? BNF_DIM_UNKNOWN : out + 1;
 }
 
@@ -226,7 +230,8 @@ static int64_t scaled(int64_t extent, struct bnf_element scale)
 {
     if (bnf_element_is(scale, 1))
         return extent;
-    if (scale.symbol != 0 || extent < 0 || extent > BNF_EXTENT_MAX || !(scale.number > 0 && scale.number < 1e9))
+    if (scale.symbol != 0 || extent < 0 || extent > BNF_EXTENT_MAX ||
+        !(scale.number > 0 && scale.number < 1e9))
         return BNF_DIM_UNKNOWN;
     return (int64_t)floorf((float)extent * (float)scale.number);
 }
@@ -300,6 +305,7 @@ void bnf_shape_resize(const struct bnf_op *op)
         return;
     }
     for (size_t i = 0; i < count; i++)
-        out.dims[axes[i]] = by_size ? bnf_element_extent(sizes.items[i]) : scaled(x.dims[axes[i]], scales.items[i]);
+        out.dims[axes[i]] =
+            by_size ? bnf_element_extent(sizes.items[i]) : scaled(x.dims[axes[i]], scales.items[i]);
     bnf_op_output(op, 0, &out);
 }

@@ -112,6 +112,8 @@ static uint16_t narrow(double value, int precision, int exponent_bits)
     if (isnan(value))
         return (uint16_t)(sign | infinity | 1u << (fraction_bits - 1));
     double magnitude = fabs(value);
+    if (isinf(magnitude))
+        return (uint16_t)(sign | infinity);
     if (magnitude == 0)
         return sign;
     int exponent; /* magnitude = f·2^exponent, 0.5 ≤ f < 1 */

@@ -85,6 +85,7 @@ struct scan {
     size_t size, at;
     size_t nodes, string_bytes;
     const char *wrong; /* what stands at `at`, when it must not */
+    int status;        /* that goes with it */
     enum state state;
     size_t depth;            /* of open brackets */
     bool in_object[deepest]; /* for each of them: is it a brace */
@@ -209,6 +210,7 @@ static bool scan_open(struct scan *scan, bool object)
 {
     if (scan->depth == deepest) {
         scan->wrong = "more than 1000 arrays and objects inside each other";
+        scan->status = BNF_ELIMIT;
         return false;
     }
     scan->in_object[scan->depth++] = object;
@@ -282,7 +284,7 @@ static int unexpected(const struct scan *scan, enum state state, size_t at, stru
 int bnf_json_scan(const char *text, size_t size, size_t *memory, struct bnf_err *err)
 {
     enum { node = 80 }; /* sizeof(cJSON) and the allocator's overhead */
-    struct scan scan = {.text = text, .size = size, .nodes = 1, .state = VALUE};
+    struct scan scan = {.text = text, .size = size, .nodes = 1, .state = VALUE, .status = BNF_EINPUT};
     if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
         scan.at = 3; /* the byte order mark some editors put in front */
     while (scan.at < size) {
@@ -295,8 +297,7 @@ int bnf_json_scan(const char *text, size_t size, size_t *memory, struct bnf_err 
         if (scan_token(&scan))
             continue;
         if (scan.wrong)
-            return bnf_json_fail_at(
-                text, scan.at, err, scan.depth == deepest ? BNF_ELIMIT : BNF_EINPUT, "%s", scan.wrong);
+            return bnf_json_fail_at(text, scan.at, err, scan.status, "%s", scan.wrong);
         return unexpected(&scan, state, at, err);
     }
     if (scan.state != NOTHING)

@@ -41,6 +41,7 @@ static int load(struct bnf_model *model, const char *path, struct bnf_err *err)
         return bnf_fail_memory(err);
     model->format = is_json(&model->map) ? BNF_FORMAT_JSON : BNF_FORMAT_ONNX;
     int status = model->format == BNF_FORMAT_JSON ? bnf_load_json(model, err) : bnf_load_pb(model, err);
+    model->arena.limit = 0; /* it was for the file; what is computed from it later is not the file's doing */
     return status ? status : bnf_visit_tensors(model->proto, check_tensor, NULL, err);
 }
 

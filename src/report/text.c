@@ -185,12 +185,21 @@ static bool shown(const struct bnf_report_site *site, int verbosity)
                                 (site->verdict == BNF_SITE_KEPT || site->verdict == BNF_SITE_LOWERED));
 }
 
+/* A name in quotes; a node without a name is called "Conv at 'output'", which needs no more of them. */
+static void put_name(struct page *page, const char *name)
+{
+    size_t length = strlen(name);
+    const char *quote = length && name[length - 1] == '\'' ? "" : "'";
+    put(page, quote);
+    put(page, name);
+    put(page, quote);
+}
+
 static void put_list(struct page *page, const char *word, const char **list, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        put(page, i ? ", '" : word);
-        put(page, list[i]);
-        put(page, "'");
+        put(page, i ? ", " : word);
+        put_name(page, list[i]);
     }
 }
 
@@ -204,14 +213,19 @@ static void print_site(struct page *page, const struct bnf_report_site *site, bo
     pad(page, column, 2);
     if (site->verdict == BNF_SITE_FOLDED)
         put(page, site->direction == BNF_DIRECTION_FORWARD ? "forward" : "back");
-    if (site->verdict == BNF_SITE_FOLDED || verbosity > 0) {
-        put_list(page, site->verdict == BNF_SITE_FOLDED ? " into '" : "into '", site->into, site->into_count);
-        put_list(page, " through '", site->through, site->through_count);
+    if (site->verdict == BNF_SITE_FOLDED) {
+        put_list(page, " into ", site->into, site->into_count);
+        put_list(page, " through ", site->through, site->through_count);
+    }
+    bool lowered = site->verdict == BNF_SITE_LOWERED && verbosity > 0 && site->into_count;
+    for (size_t i = 0; lowered && i < site->into_count; i++) {
+        put(page, i ? ", " : "to ");
+        put(page, site->into[i]);
     }
     if (site->verdict == BNF_SITE_DROPPED)
         put(page, "does nothing");
     if (site->reason != BNF_REASON_NONE) {
-        put(page, verbosity > 0 && site->into_count ? " · " : "");
+        put(page, lowered ? " · " : "");
         put(page, bnf_reason_name(site->reason));
         put(page, ": ");
         put(page, site->detail ? site->detail : bnf_reason_meaning(site->reason));
@@ -260,17 +274,12 @@ static void print_findings(struct page *page, const struct bnf_report_proof *pro
         bool warning = finding->verdict == BNF_PROOF_WARN;
         label(page, finding->verdict == BNF_PROOF_REFUTED ? RED : YELLOW,
             warning ? "warning" : bnf_proof_verdict_name(finding->verdict));
-        if (finding->value) {
-            put(page, "'");
-            put(page, finding->value);
-            put(page, "'");
+        if (finding->value && finding->node) { /* otherwise the sentence names the value */
+            put_name(page, finding->value);
+            put(page, " of ");
+            put_name(page, finding->node);
+            put(page, ": ");
         }
-        if (finding->node) {
-            put(page, " of '");
-            put(page, finding->node);
-            put(page, "'");
-        }
-        put(page, finding->value || finding->node ? ": " : "");
         put(page, finding->detail);
         end_line(page);
     }
@@ -300,10 +309,14 @@ static void print_proof(struct page *page, const struct bnfold_report *report, i
         end_line(page);
         return;
     }
+    bool untouched = proof->cut_points == 0 && proof->finding_count == 0;
     size_t refuted = count_findings(proof, BNF_PROOF_REFUTED), unproved = count_findings(proof, BNF_PROOF_UNPROVED),
            warned = count_findings(proof, BNF_PROOF_WARN);
-    putf(page, "%zu of %zu cut point%s proved", proof->cut_points_proved, proof->cut_points,
-        plural(proof->cut_points));
+    if (untouched)
+        put(page, "every value is computed as before");
+    else
+        putf(page, "%zu of %zu cut point%s proved", proof->cut_points_proved, proof->cut_points,
+            plural(proof->cut_points));
     if (warned)
         putf(page, ", %zu with a warning", warned);
     if (proof->cut_points_proved)
@@ -354,7 +367,7 @@ static void sentence_equivalent(struct page *page, const struct bnfold_report *r
         if (proof->worst_u > 0)
             putf(page, "weights within %.3g u of exact, for every finite input", proof->worst_u);
         else
-            put(page, "weights exact, for every finite input");
+            put(page, proof->cut_points ? "weights exact, for every finite input" : "for every finite input");
         put_scope(page, proof);
     }
 }

@@ -23,7 +23,7 @@ passed=0 failed=0
 
 normalise()
 {
-    sed -e "s/bnfold $VERSION/bnfold VERSION/g" -e 's/  [0-9][0-9]*\.[0-9] s$/  0.0 s/' \
+    sed -e "s/bnfold $VERSION/bnfold VERSION/g; s/\"$VERSION\"/\"VERSION\"/" -e 's/  [0-9][0-9]*\.[0-9] s$/  0.0 s/' \
         -e '/"seconds":/,/}/s/:\t[0-9][-+.e0-9]*/:\t0/'
 }
 

@@ -140,13 +140,22 @@ static bool combine(struct step *s)
 
 /* ---- per channel */
 
+/* An output with an empty name is none. */
+static bool has_further_outputs(const Onnx__NodeProto *node)
+{
+    for (size_t i = 1; i < node->n_output; i++)
+        if (*node->output[i])
+            return true;
+    return false;
+}
+
 static bool batch_normalization(struct step *s)
 {
     const struct eval_tensor *x = s->in[0];
     bool inference = s->opset >= 14  ? bnf_attr_int(s->node, "training_mode", 0) == 0
                      : s->opset >= 7 ? true
                                      : bnf_attr_int(s->node, "is_test", 0) != 0;
-    if (!inference || s->node->n_output > 1)
+    if (!inference || has_further_outputs(s->node))
         return step_refuse(s, "BatchNormalization that trains");
     if (bnf_attr_int(s->node, "spatial", 1) == 0 && x->rank != 2)
         return step_refuse(s, "BatchNormalization per element");

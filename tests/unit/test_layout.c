@@ -1,4 +1,5 @@
 /* Layouts: whatever the mix of spans, the file has the bytes of a plain concatenation. */
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -114,7 +114,7 @@ static void test_broken(void **state)
         {model, "3a 09 0a 02 12 00 0a 03 0a 02 'a'",
             "node 1: input 0: length 2 runs past the end of the file at byte 11"},
         {model, "3a 10 0a 0e 1a 02 'If' 2a 08 0a 01 'b' 32 03 12 05 'x'",
-            "node 0 'If': attribute 'b': name: length 5 runs past the end of its message at byte 18"},
+            "node 0 'If': attribute 'b': name: length 5 runs past the end of the file at byte 18"},
         {model, "3a 0a 0a 08 1a 03 0a ff 7f 2a 01 00",
             "node 0 '?\?\?': attribute 0: field number 0 at byte 11, allowed are 1 to 536870911"},
         {model, "c2 3e 05 'abc'", "length 5 runs past the end of the file at byte 6"},

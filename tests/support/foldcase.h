@@ -1,0 +1,25 @@
+/* One model folded, proved, run and folded again: the harness behind the tables of src/fold's tests. */
+#ifndef BNF_TESTS_FOLDCASE_H
+#define BNF_TESTS_FOLDCASE_H
+
+#include "fold/fold.h"
+
+struct foldcase {
+    const char *name;
+    const char *model;  /* in notation.h's form */
+    const char *expect; /* one entry a site, joined by "; ", in the file's order: "NODE folded back|forward INTO[,INTO]",
+                           "NODE dropped", "NODE lowered REASON", "NODE kept REASON". Decomposed affines that are left
+                           alone have none. */
+    struct bnf_fold_options options; /* all-zero: the everyday ones */
+    bool not_run; /* the reference evaluator lacks an operator: only the proof judges */
+};
+
+/* Folds, saves, loads again; requires the expected verdicts; that the proof holds; that the reference evaluator gets
+ * the same outputs from both; that folding the result changes nothing and what survived kept its name. Prints what is
+ * wrong. Returns true when all is well. */
+bool foldcase_run(const struct foldcase *c);
+
+/* Runs a table; returns how many failed. */
+size_t foldcase_table(const struct foldcase *cases, size_t count);
+
+#endif
