@@ -11,9 +11,9 @@ PREFIX ?= /usr/local
 WERROR ?=
 COUNT ?= 1000
 
-PACKAGES = libprotobuf-c libcjson
+PACKAGES = libprotobuf-c libcjson openblas libzip
 # What building and testing need, and what the networks of the zoo need on top.
-DEBIAN = gcc clang make pkg-config libprotobuf-c-dev protobuf-c-compiler libcjson-dev libcmocka-dev valgrind \
+DEBIAN = gcc clang make pkg-config libprotobuf-c-dev protobuf-c-compiler libcjson-dev libcmocka-dev libopenblas-dev libzip-dev valgrind \
          python3 python3-numpy python3-onnx
 DEBIAN_ZOO = python3-torch python3-torchvision nodejs npm
 APT = $(if $(filter-out 0,$(shell id -u)),sudo) env DEBIAN_FRONTEND=noninteractive apt-get
@@ -35,7 +35,8 @@ LDFLAGS += $(filter -fsanitize%,$(OPT))
 
 SRC := $(wildcard src/*.c src/*/*.c)
 CLI := $(wildcard cli/*.c)
-OBJ := $(SRC:%.c=$(OUT)/%.o) $(OUT)/gen/onnx.pb-c.o
+REAL := $(wildcard src/eval/real/*.c)
+OBJ := $(SRC:%.c=$(OUT)/%.o) $(REAL:%.c=$(OUT)/%.f32.o) $(REAL:%.c=$(OUT)/%.f64.o) $(OUT)/gen/onnx.pb-c.o
 LIB := $(OUT)/libbnfold.a
 BIN := $(OUT)/bnfold
 
@@ -71,6 +72,15 @@ $(OUT)/%.o: %.c $(OUT)/flags | $(GEN)/onnx.pb-c.h
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(EXACT) -MMD -MP -c -o $@ $<
 
+# The evaluator's kernels once for each number type.
+$(OUT)/%.f32.o: %.c $(OUT)/flags | $(GEN)/onnx.pb-c.h
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -DBNF_REAL_BITS=32 $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/%.f64.o: %.c $(OUT)/flags | $(GEN)/onnx.pb-c.h
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -DBNF_REAL_BITS=64 $(CFLAGS) -MMD -MP -c -o $@ $<
+
 $(LIB): $(OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
@@ -84,7 +94,7 @@ $(PROGRAMS): %: %.o $(SUPPORT) $(LIB)
 .PHONY: programs
 programs: $(BIN) $(PROGRAMS)
 
--include $(wildcard $(OUT)/*/*.d $(OUT)/*/*/*.d)
+-include $(wildcard $(OUT)/*/*.d $(OUT)/*/*/*.d $(OUT)/*/*/*/*.d)
 
 # ---- testing; TESTS=GLOB picks unit and property programs, SEED and COUNT steer the generated models
 

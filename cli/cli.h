@@ -1,4 +1,5 @@
-/* What the parts of the command line share: settings read from the arguments, the commands, and how to fail. */
+/* What the parts of the command line share: settings read from the arguments, the commands, and how to fail.
+ */
 #ifndef BNF_CLI_H
 #define BNF_CLI_H
 
@@ -24,10 +25,12 @@ enum bnf_cli_color { BNF_CLI_COLOR_AUTO, BNF_CLI_COLOR_ALWAYS, BNF_CLI_COLOR_NEV
 /* All that the arguments say. Strings are the arguments themselves. */
 struct bnf_cli_settings {
     enum bnf_cli_command command;
-    const char *argument[BNF_CLI_ARGUMENTS]; /* what is no option, without the command's name; NULL: not given */
+    const char
+        *argument[BNF_CLI_ARGUMENTS]; /* what is no option, without the command's name; NULL: not given */
     size_t argument_count;
     const char *output;
-    bool in_place, json, strict, fsync, keep_failed, assume_inference, keep_overridable, lossy, quiet, verbose;
+    bool in_place, json, strict, fsync, keep_failed, assume_inference, keep_overridable, lossy, quiet,
+        verbose;
     bool help, version;
     int leftover, check, match, color; /* index of the choice */
     unsigned threads;
@@ -58,17 +61,19 @@ enum bnf_cli_command bnf_cli_find_command(const char *name);
 /* Reads the arguments. 0, or the exit status of a usage error that has been told. */
 int bnf_cli_parse(int argc, char **argv, struct bnf_cli_settings *settings);
 
-/* Of the names that `next` gives until NULL, the one that a mistyped word most likely meant; NULL when none is near. */
+/* Of the names that `next` gives until NULL, the one that a mistyped word most likely meant; NULL when none
+ * is near. */
 const char *bnf_cli_nearest(const char *word, const char *(*next)(size_t index));
 
-/* Prints "bnfold: sentence" on standard error, with '?' for control characters. Returns 2, the exit status. */
+/* Prints "bnfold: sentence" on standard error, with '?' for control characters. Returns 2, the exit status.
+ */
 int bnf_cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Ends with a failed job's sentence: its exit status. */
 int bnf_cli_fail_job(const struct bnfold_error *error);
 
-/* Prints a report on standard output (on standard error when that carries the model), frees it, and gives its exit
- * status. */
+/* Prints a report on standard output (on standard error when that carries the model), frees it, and gives its
+ * exit status. */
 int bnf_cli_report(const struct bnf_cli_settings *settings, struct bnfold_report *report);
 
 /* The library's options as the settings say. */

@@ -5,8 +5,9 @@
 static void print_option(const struct bnf_cli_option *option)
 {
     char left[64];
-    snprintf(left, sizeof left, "%c%c%c --%s%s%s", option->letter ? '-' : ' ', option->letter ? option->letter : ' ',
-        option->letter ? ',' : ' ', option->name, option->metavar ? "=" : "", option->metavar ? option->metavar : "");
+    snprintf(left, sizeof left, "%c%c%c --%s%s%s", option->letter ? '-' : ' ',
+        option->letter ? option->letter : ' ', option->letter ? ',' : ' ', option->name,
+        option->metavar ? "=" : "", option->metavar ? option->metavar : "");
     printf("  %-24s %s%s%s\n", left, option->choices ? option->choices : "", option->choices ? ": " : "",
         option->help);
 }
@@ -16,7 +17,8 @@ static void print_short(void)
 {
     puts("bnfold removes BatchNormalization layers from ONNX models and proves the result\nequivalent.\n");
     for (enum bnf_cli_command i = 0; i < BNF_CLI_COMMANDS; i++)
-        printf("%s bnfold %-20s %s\n", i ? "      " : "usage:", bnf_cli_command_usage(i), bnf_cli_command_summary(i));
+        printf("%s bnfold %-20s %s\n", i ? "      " : "usage:", bnf_cli_command_usage(i),
+            bnf_cli_command_summary(i));
     puts("\nMODEL is ONNX or ONNX-JSON, told apart by content; '-' is standard input.\n");
     for (size_t i = 0; bnf_cli_option(i); i++)
         if (bnf_cli_option(i)->everyday)

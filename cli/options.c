@@ -18,14 +18,14 @@ struct slot {
 };
 
 static const struct bnf_cli_option options[] = {
-#define OPTION(name, letter, kind, field, metavar, choices, commands, everyday, help)                                  \
+#define OPTION(name, letter, kind, field, metavar, choices, commands, everyday, help) \
     {name, letter, metavar, choices, commands, everyday, help},
 #include "options.def"
 #undef OPTION
 };
 
 static const struct slot slots[] = {
-#define OPTION(name, letter, kind, field, metavar, choices, commands, everyday, help)                                  \
+#define OPTION(name, letter, kind, field, metavar, choices, commands, everyday, help) \
     {kind, offsetof(struct bnf_cli_settings, field)},
 #include "options.def"
 #undef OPTION
@@ -147,7 +147,9 @@ static int store(struct bnf_cli_settings *settings, size_t index, const char *va
     case CHOICE: {
         int choice = find_choice(option->choices, value);
         memcpy(member, &choice, sizeof choice);
-        return choice >= 0 ? 0 : bnf_cli_fail("'--%s' is '%s', allowed: %s", option->name, value, option->choices);
+        return choice >= 0
+                   ? 0
+                   : bnf_cli_fail("'--%s' is '%s', allowed: %s", option->name, value, option->choices);
     }
     case COUNT: {
         unsigned long number = strtoul(value, &end, 10);
@@ -251,7 +253,8 @@ static int check_options(const struct reader *reader)
     const struct bnf_cli_settings *settings = reader->settings;
     for (size_t i = 0; i < OPTIONS; i++)
         if (reader->seen[i] && !(options[i].commands & 1u << settings->command))
-            return bnf_cli_fail("'--%s' is no option of '%s'", options[i].name, commands[settings->command].name);
+            return bnf_cli_fail(
+                "'--%s' is no option of '%s'", options[i].name, commands[settings->command].name);
     if (settings->quiet && settings->verbose)
         return bnf_cli_fail("'--quiet' and '--verbose' exclude each other");
     return 0;

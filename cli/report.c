@@ -59,7 +59,10 @@ int bnf_cli_report(const struct bnf_cli_settings *settings, struct bnfold_report
 {
     FILE *stream = settings->output && strcmp(settings->output, "-") == 0 ? stderr : stdout;
     struct bnfold_style style = {.format = settings->json ? BNFOLD_PRINT_JSON : BNFOLD_PRINT_TEXT,
-        .verbosity = settings->quiet ? -1 : settings->verbose ? 1 : 0, .color = use_color(settings, stream)};
+        .verbosity = settings->quiet     ? -1
+                     : settings->verbose ? 1
+                                         : 0,
+        .color = use_color(settings, stream)};
     int status = bnfold_report_exit(report);
     errno = 0;
     if (bnfold_report_print(report, &style, stream))

@@ -1,4 +1,5 @@
-/* The public face: runs load, graph, fold, save, proof and report in order. The one place where all layers meet. */
+/* The public face: runs load, graph, fold, save, proof and report in order. The one place where all layers
+ * meet. */
 #define _POSIX_C_SOURCE 200809L
 #include "bnfold.h"
 
@@ -49,8 +50,8 @@ static int set_error(int status, const struct bnf_err *err, struct bnfold_error 
 }
 
 /* Hands a job's report to the caller, or frees it when the job failed. */
-static int finish(int status, const struct bnf_err *err, struct bnfold_report *mine, struct bnfold_report **report,
-    struct bnfold_error *error)
+static int finish(int status, const struct bnf_err *err, struct bnfold_report *mine,
+    struct bnfold_report **report, struct bnfold_error *error)
 {
     if (status) {
         bnfold_report_free(mine);
@@ -60,7 +61,8 @@ static int finish(int status, const struct bnf_err *err, struct bnfold_report *m
     return set_error(status, err, error);
 }
 
-/* Names the file that a sentence is about, where the sentence does not: files that cannot be written say so. */
+/* Names the file that a sentence is about, where the sentence does not: files that cannot be written say so.
+ */
 static int about(int status, struct bnf_err *err, const char *what, const char *path)
 {
     if (status == BNF_EINPUT || status == BNF_ELIMIT)
@@ -76,8 +78,10 @@ static const char *format_name(enum bnf_format format)
 static int describe(struct bnfold_report *report, struct bnf_report_model *to, const struct bnf_model *model,
     const char *path, struct bnf_err *err)
 {
-    *to = (struct bnf_report_model){.path = bnf_report_text(report, path), .format = format_name(model->format),
-        .ir_version = model->proto->ir_version, .bytes = model->map.size};
+    *to = (struct bnf_report_model){.path = bnf_report_text(report, path),
+        .format = format_name(model->format),
+        .ir_version = model->proto->ir_version,
+        .bytes = model->map.size};
     for (size_t i = 0; i < model->proto->n_opset_import; i++) {
         const Onnx__OperatorSetIdProto *import = model->proto->opset_import[i];
         if (!import->domain || !*import->domain || strcmp(import->domain, "ai.onnx") == 0)
@@ -91,7 +95,8 @@ static int open_model(struct bnf_model *model, const char *path, struct bnf_err 
 {
     int status = bnf_model_load(model, path, err);
     if (!status && strcmp(path, "-") == 0 && bnf_has_external(model))
-        return bnf_fail(err, BNF_EINPUT, "cannot load '-': its external data cannot be found from standard input");
+        return bnf_fail(
+            err, BNF_EINPUT, "cannot load '-': its external data cannot be found from standard input");
     return status;
 }
 
@@ -123,12 +128,16 @@ static int load(struct job *job, struct bnf_err *err)
 static int fold(struct job *job, struct bnf_err *err)
 {
     static const enum bnf_leftover leftovers[] = {[BNFOLD_LEFTOVER_AUTO] = BNF_LEFTOVER_AUTO,
-        [BNFOLD_LEFTOVER_CONV] = BNF_LEFTOVER_CONV, [BNFOLD_LEFTOVER_MUL_ADD] = BNF_LEFTOVER_MUL_ADD,
+        [BNFOLD_LEFTOVER_CONV] = BNF_LEFTOVER_CONV,
+        [BNFOLD_LEFTOVER_MUL_ADD] = BNF_LEFTOVER_MUL_ADD,
         [BNFOLD_LEFTOVER_KEEP] = BNF_LEFTOVER_KEEP};
     const struct bnfold_options *options = job->options;
     struct bnf_fold_options how = {.leftover = leftovers[options->leftover],
-        .assume_inference = options->assume_inference, .keep_overridable = options->keep_overridable,
-        .only = options->only, .skip = options->skip, .version = BNF_VERSION};
+        .assume_inference = options->assume_inference,
+        .keep_overridable = options->keep_overridable,
+        .only = options->only,
+        .skip = options->skip,
+        .version = BNF_VERSION};
     struct bnfold_report *report = job->report;
     double start = now();
     int status = about(bnf_fold_model(&job->graph, &how, &job->result, err), err, "fold", job->input);
@@ -154,14 +163,16 @@ static int copy_input(struct job *job, struct bnf_err *err)
     return bnf_out_write(&job->output.file, job->model.map.data, job->model.map.size, 0, err);
 }
 
-/* Re-opens what was written and compares it with the input, read afresh: the fold has edited the first reading. */
+/* Re-opens what was written and compares it with the input, read afresh: the fold has edited the first
+ * reading. */
 static int prove(struct job *job, struct bnf_err *err)
 {
     double start = now();
     struct bnf_model written = {0};
     struct bnf_proof proof = {0};
     struct bnf_proof_options how = {.max_u = job->options->max_u,
-        .keep_overridable = job->options->keep_overridable, .threads = threads(job->options)};
+        .keep_overridable = job->options->keep_overridable,
+        .threads = threads(job->options)};
     bnf_graph_free(&job->graph);
     int status = bnf_model_reload(&job->model, job->input, err);
     if (!status)
@@ -191,8 +202,8 @@ static int write_folded(struct job *job, struct bnf_err *err)
     if (!status && external)
         status = about(bnf_embed_external(&job->model, err), err, "load", job->input);
     if (!status)
-        status = about(bnf_model_save(&job->model, &job->output.file, &how, &job->report->output.bytes, err), err,
-            "write", job->path);
+        status = about(bnf_model_save(&job->model, &job->output.file, &how, &job->report->output.bytes, err),
+            err, "write", job->path);
     job->report->seconds.write = now() - start;
     if (!status && job->options->check == BNFOLD_CHECK_PROOF)
         status = prove(job, err);
@@ -286,8 +297,10 @@ int bnfold_check(const char *reference, const char *candidate, const struct bnfo
     struct bnf_err err = {0};
     struct bnf_model models[2] = {0};
     struct bnf_proof proof = {0};
-    struct bnf_proof_options how = {.foreign = true, .max_u = options->max_u,
-        .match_by_position = options->match_position, .keep_overridable = options->keep_overridable,
+    struct bnf_proof_options how = {.foreign = true,
+        .max_u = options->max_u,
+        .match_by_position = options->match_position,
+        .keep_overridable = options->keep_overridable,
         .threads = threads(options)};
     struct bnfold_report *mine = bnf_report_new(BNF_COMMAND_CHECK);
     double start = now(), loaded = start;

@@ -152,7 +152,8 @@ static int open_stream(struct bnf_output *output, struct bnf_err *err)
     if (file)
         fclose(file);
     if (descriptor < 0)
-        return bnf_fail(err, BNF_EIO, "cannot make a temporary file for standard output: %s", strerror(reason));
+        return bnf_fail(
+            err, BNF_EIO, "cannot make a temporary file for standard output: %s", strerror(reason));
     output->file.descriptor = descriptor;
     output->file.path = bnf_alloc(sizeof name, 1);
     if (!output->file.path)

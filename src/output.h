@@ -14,10 +14,11 @@ struct bnf_output {
 enum bnf_format bnf_output_format(const char *path, enum bnf_format input);
 
 /* Refuses a path that is the input or one of its side files, through whatever links. BNF_EUSAGE. */
-int bnf_output_spare_input(const char *path, const char *input_path, struct bnf_model *input, bool in_place,
-    struct bnf_err *err);
+int bnf_output_spare_input(
+    const char *path, const char *input_path, struct bnf_model *input, bool in_place, struct bnf_err *err);
 
-/* True when side files of the input cannot be found from the output: another folder, or a stream on either side. */
+/* True when side files of the input cannot be found from the output: another folder, or a stream on either
+ * side. */
 bool bnf_output_is_elsewhere(const char *path, const char *input_path);
 
 /* True when some tensor of the model lies in a side file. */

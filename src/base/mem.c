@@ -30,6 +30,13 @@ void *bnf_alloc(size_t count, size_t size)
     return calloc(count ? count : 1, size ? size : 1);
 }
 
+void *bnf_alloc_aligned(size_t size)
+{
+    if (size > SIZE_MAX - 64)
+        return NULL;
+    return aligned_alloc(64, size ? (size + 63) / 64 * 64 : 64);
+}
+
 void bnf_free(void *block)
 {
     free(block);

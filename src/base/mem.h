@@ -9,7 +9,10 @@
 /* count × size zeroed bytes on the heap, NULL when that overflows or memory is out. The caller frees. */
 void *bnf_alloc(size_t count, size_t size);
 
-/* Frees what bnf_alloc or bnf_reserve gave; NULL is fine. */
+/* size bytes on the heap, aligned to 64 and not zeroed; NULL when memory is out. The caller frees with bnf_free. */
+void *bnf_alloc_aligned(size_t size);
+
+/* Frees what bnf_alloc, bnf_alloc_aligned or bnf_reserve gave; NULL is fine. */
 void bnf_free(void *block);
 
 /* Makes room for at least `need` elements of `size` bytes in the heap array *array of capacity *capacity (both

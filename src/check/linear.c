@@ -389,7 +389,10 @@ static enum bnf_outcome part_shifts(struct bnf_prover *p, struct bnf_arena *aren
         e[i].pre = &maps[2 * i];
         offset[i] = &maps[2 * i + 1];
     }
+    bool explaining = p->explaining;
+    p->explaining = false; /* what is said below is said better */
     enum bnf_outcome outcome = bnf_normal_compare(p, offset[0], offset[1], dtype, tally);
+    p->explaining = explaining;
     if (outcome != BNF_EQUAL)
         bnf_say(p, "in front of implicit padding the shift is not the same: padded zeros do not pass through it");
     return outcome;

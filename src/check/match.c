@@ -43,10 +43,20 @@ void bnf_pair_variables(struct bnf_prover *p, bnf_id ref, bnf_id new)
     remember(p, ref, new, BNF_EQUAL, &(struct bnf_tally){.sub = {BNF_NONE, BNF_NONE}});
 }
 
+/* Values in bodies are only comparable while the bodies are bound to each other: their inputs are free variables of
+ * that one comparison, and what was found under it says nothing under another. Constants are comparable anywhere. */
+static bool comparable(const struct bnf_prover *p, bnf_id ref, bnf_id new)
+{
+    const struct bnf_side *a = &p->side[0], *b = &p->side[1];
+    if (bnf_is_constant(&a->constants, ref) && bnf_is_constant(&b->constants, new))
+        return true;
+    return a->bound[a->graph.values[ref].scope] == b->graph.values[new].scope;
+}
+
 static bool paired(const struct bnf_prover *p, bnf_id ref, bnf_id new)
 {
     const struct bnf_pair *pair = bnf_pair_of(p, ref, new);
-    return pair && pair->outcome == BNF_EQUAL;
+    return pair && pair->outcome == BNF_EQUAL && comparable(p, ref, new);
 }
 
 /* ---- chains ---- */
@@ -298,6 +308,17 @@ static enum bnf_outcome compare_draws(struct bnf_prover *p, bnf_id ref, bnf_id n
     return BNF_EQUAL;
 }
 
+static bool same_operator_type(const struct bnf_prover *p, bnf_id ref, bnf_id new)
+{
+    const bnf_id value[2] = {ref, new};
+    const char *op[2];
+    for (int i = 0; i < 2; i++) {
+        bnf_id node = p->side[i].graph.values[value[i]].producer;
+        op[i] = node == BNF_NONE ? NULL : p->side[i].graph.nodes[node].proto->op_type;
+    }
+    return op[0] && op[1] && strcmp(op[0], op[1]) == 0;
+}
+
 /* A BatchNormalization whose statistics give no finite numbers must stay as it is. */
 static bool is_broken_norm(struct bnf_prover *p, bnf_id node, bnf_id value)
 {
@@ -321,12 +342,12 @@ static enum bnf_outcome compare_nodes(struct bnf_prover *p, bnf_id ref, bnf_id n
 {
     const struct bnf_value *v[2] = {&p->side[0].graph.values[ref], &p->side[1].graph.values[new]};
     const bnf_id node[2] = {v[0]->producer, v[1]->producer};
-    enum bnf_outcome outcome = bnf_operator_compare(p, node[0], node[1]);
-    if (outcome == BNF_UNKNOWN && is_broken_norm(p, node[0], ref)) {
+    if (!same_operator_type(p, ref, new) && is_broken_norm(p, node[0], ref)) {
         bnf_say(p, "the statistics of the reference's BatchNormalization give no finite scale and shift, and the "
                    "candidate computes something else");
         return BNF_DIFFERENT;
     }
+    enum bnf_outcome outcome = bnf_operator_compare(p, node[0], node[1]);
     if (outcome == BNF_UNKNOWN)
         return outcome;
     enum bnf_outcome inputs = compare_inputs(p, node, tally);
@@ -407,18 +428,15 @@ static enum bnf_outcome compare_ends(struct bnf_prover *p, const struct bnf_chai
     enum bnf_outcome outcome = bnf_equal(p, end[0], end[1]);
     if (outcome == BNF_EQUAL)
         return bnf_normal_compare(p, map[0], map[1], dtype, tally);
+    if (outcome == BNF_UNKNOWN && same_operator_type(p, chain[0].links[0].value, chain[1].links[0].value)) {
+        /* One of them is a map, the other is not: in training mode, say. */
+        enum bnf_outcome nodes = compare_nodes(p, chain[0].links[0].value, chain[1].links[0].value, tally);
+        if (nodes != BNF_UNKNOWN)
+            return nodes;
+    }
     tally->sub[0] = end[0];
     tally->sub[1] = end[1];
     return outcome;
-}
-
-/* Two links that are computed by the same single operator from the same value. */
-static bool is_unchanged(const struct bnf_prover *p, const struct bnf_chain chain[2], const unsigned link[2])
-{
-    const char *op[2];
-    for (int i = 0; i < 2; i++)
-        op[i] = what_computes(&p->side[i], chain[i].links[0].value);
-    return link[0] == 1 && link[1] == 1 && strcmp(op[0], op[1]) == 0;
 }
 
 static enum bnf_outcome compare(struct bnf_prover *p, bnf_id ref, bnf_id new, struct bnf_tally *tally)
@@ -439,7 +457,7 @@ static enum bnf_outcome compare(struct bnf_prover *p, bnf_id ref, bnf_id new, st
     bool met = meet(p, chain, &arena, link) && (link[0] || link[1]);
     if (met) {
         outcome = bnf_normal_compare(p, chain[0].links[link[0]].map, chain[1].links[link[1]].map, dtype, tally);
-        tally->changed |= !is_unchanged(p, chain, link);
+        tally->changed |= link[0] != 1 || link[1] != 1 || !same_operator_type(p, ref, new);
     }
     if (outcome != BNF_EQUAL && !(met && p->explaining)) {
         /* The value they share may be such that the difference vanishes: a channel that is always zero. */
@@ -458,28 +476,19 @@ static enum bnf_outcome compare(struct bnf_prover *p, bnf_id ref, bnf_id new, st
     return p->status ? BNF_UNKNOWN : outcome;
 }
 
-/* Values in bodies are only comparable while the bodies are bound to each other: their inputs are free variables of
- * that one comparison. Constants are comparable anywhere. */
-static bool comparable(const struct bnf_prover *p, bnf_id ref, bnf_id new)
-{
-    const struct bnf_side *a = &p->side[0], *b = &p->side[1];
-    if (bnf_is_constant(&a->constants, ref) && bnf_is_constant(&b->constants, new))
-        return true;
-    return a->bound[a->graph.values[ref].scope] == b->graph.values[new].scope;
-}
-
 enum bnf_outcome bnf_equal(struct bnf_prover *p, bnf_id ref, bnf_id new)
 {
     ref = bnf_canon(&p->side[0], ref);
     new = bnf_canon(&p->side[1], new);
     const struct bnf_pair *known = bnf_pair_of(p, ref, new);
-    if (known)
+    bool may = comparable(p, ref, new);
+    if (known && (may || p->explaining))
         return known->outcome;
-    if (p->status || p->explaining || p->depth >= DEEPEST)
+    if (p->status || p->explaining || p->depth >= DEEPEST || !may)
         return BNF_UNKNOWN;
     struct bnf_tally tally = {.sub = {BNF_NONE, BNF_NONE}};
     p->depth++;
-    enum bnf_outcome outcome = comparable(p, ref, new) ? compare(p, ref, new, &tally) : BNF_UNKNOWN;
+    enum bnf_outcome outcome = compare(p, ref, new, &tally);
     p->depth--;
     if (!p->status)
         remember(p, ref, new, outcome, &tally);

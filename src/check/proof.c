@@ -286,7 +286,8 @@ static int run(struct bnf_prover *p)
     count_pairs(p);
     if (p->status)
         return p->status;
-    qsort(proof->findings, proof->finding_count, sizeof *proof->findings, by_weight);
+    if (proof->finding_count)
+        qsort(proof->findings, proof->finding_count, sizeof *proof->findings, by_weight);
     proof->verdict = proof->finding_count ? proof->findings[0].verdict : BNF_PROOF_PROVED;
     return BNF_OK;
 }

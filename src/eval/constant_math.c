@@ -55,11 +55,6 @@ static void integer_to_float(int from, uint64_t bits, int to, uint8_t *at)
 {
     bool negative = from != BNF_DTYPE_UINT64 && bits >> 63;
     uint64_t magnitude = negative ? ~bits + 1 : bits;
-    if (to == BNF_DTYPE_FLOAT) {
-        float value = negative ? -(float)magnitude : (float)magnitude;
-        memcpy(at, &value, sizeof value);
-        return;
-    }
     double value = to == BNF_DTYPE_DOUBLE ? (double)magnitude : sticky(magnitude);
     value = negative ? -value : value;
     bnf_from_double(to, &value, 1, at, 0);

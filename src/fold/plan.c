@@ -47,7 +47,7 @@ int bnf_refuse(struct bnf_fold *fold, struct bnf_plan *plan, enum bnf_reason rea
     va_end(args);
     plan->reason = reason;
     plan->detail = bnf_arena_copy(&fold->scratch, text, strlen(text)); /* NULL reads as no detail */
-    plan->depth = plan->move_count;
+    plan->depth = plan->asked.size;
     return BNF_ANSWER_NO;
 }
 

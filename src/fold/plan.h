@@ -66,7 +66,7 @@ struct bnf_plan {
     int affines_removed, affines_added; /* Mul/Add/Sub/Div nodes that join, and those that applying makes */
     enum bnf_reason reason;             /* of the refusal */
     const char *detail;
-    size_t depth; /* moves when it was refused */
+    size_t depth; /* operators asked when it was refused, the refusing one included if it has a rule */
 };
 
 /* Walks from a site. BNF_ANSWER_YES: the plan is closed and may be applied; BNF_ANSWER_NO: plan->reason and detail say

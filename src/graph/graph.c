@@ -392,6 +392,8 @@ static int add_functions(struct bnf_graph *g, struct bnf_err *err)
 static int build(struct bnf_graph *g, struct bnf_err *err)
 {
     Onnx__ModelProto *proto = g->model->proto;
+    if (!proto->graph)
+        return bnf_fail(err, BNF_EINPUT, "the model has no graph");
     if (!bnf_reserve(&g->scopes, &g->scope_capacity, 1, sizeof *g->scopes))
         return bnf_fail_memory(err);
     struct bnf_scope *main = &g->scopes[g->scope_count++];

@@ -72,8 +72,8 @@ static int64_t sliced(int64_t extent, struct bnf_element from, struct bnf_elemen
     if (!bnf_element_int(by, &step) || step == 0 || step == INT64_MIN || !bnf_element_int(from, &start))
         return BNF_DIM_UNKNOWN;
     if (step == 1 && start == 0 &&
-        ((to.symbol && to.symbol == extent) || bnf_element_is(to, 9223372036854775807.0)))
-        return extent; /* all of it, whatever that is */
+        (to.symbol ? to.symbol == extent : to.number >= INT32_MAX && extent < INT32_MAX))
+        return extent; /* all of it, whatever that is: exporters write the largest int32 or int64 */
     if (!bnf_element_int(to, &end) || extent > BNF_EXTENT_MAX)
         return BNF_DIM_UNKNOWN;
     if (extent < 0)

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* cJSON answers a failed allocation with NULL or false everywhere and takes both as input, so one flag is enough. */
+/* cJSON answers a failed allocation with NULL or false everywhere and takes both as input, so one flag is
+ * enough. */
 struct writer {
     bool failed;
 };

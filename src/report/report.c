@@ -109,7 +109,8 @@ static void free_operators(struct operators *operators)
 }
 
 /* The operator of a node as reports call it: nodes without a name are called "Conv at 'output'". */
-static const char *operator_of(struct bnfold_report *report, const struct operators *operators, const char *name)
+static const char *operator_of(
+    struct bnfold_report *report, const struct operators *operators, const char *name)
 {
     bnf_id id = bnf_names_find(&operators->names, name);
     if (id != BNF_NONE)
@@ -137,15 +138,19 @@ int bnf_report_sites(struct bnfold_report *report, const struct bnf_fold_result 
     for (size_t i = 0; ok && i < result->site_count; i++) {
         const struct bnf_site *from = &result->sites[i];
         struct bnf_report_site *to = &report->sites[i];
-        *to = (struct bnf_report_site){.kind = from->kind, .verdict = from->verdict, .direction = from->direction,
-            .into_count = from->into_count, .through_count = from->through_count, .reason = from->reason};
+        *to = (struct bnf_report_site){.kind = from->kind,
+            .verdict = from->verdict,
+            .direction = from->direction,
+            .into_count = from->into_count,
+            .through_count = from->through_count,
+            .reason = from->reason};
         to->name = copy_optional(report, from->name ? from->name : "", &ok);
         to->into = copy_list(report, from->into, from->into_count, &ok);
         to->through = copy_list(report, from->through, from->through_count, &ok);
         to->detail = copy_optional(report, from->detail, &ok);
         to->warning = copy_optional(report, from->warning, &ok);
         if (from->into_count)
-            to->operator = operator_of(report, &operators, from->into[0]);
+            to->operator= operator_of(report, &operators, from->into[0]);
         count_site(from->kind == BNF_SITE_BATCHNORM ? &report->batchnorms : &report->affines, from->verdict);
     }
     free_operators(&operators);
@@ -171,9 +176,14 @@ static enum bnf_verdict verdict_of(enum bnf_proof_verdict verdict)
 int bnf_report_proof(struct bnfold_report *report, const struct bnf_proof *proof, struct bnf_err *err)
 {
     struct bnf_report_proof *to = &report->proof;
-    *to = (struct bnf_report_proof){.done = true, .verdict = proof->verdict, .identical = proof->identical,
-        .with_defaults = proof->with_defaults, .same_draws = proof->same_draws, .cut_points = proof->cut_points,
-        .cut_points_proved = proof->cut_points_proved, .worst_u = proof->worst_u};
+    *to = (struct bnf_report_proof){.done = true,
+        .verdict = proof->verdict,
+        .identical = proof->identical,
+        .with_defaults = proof->with_defaults,
+        .same_draws = proof->same_draws,
+        .cut_points = proof->cut_points,
+        .cut_points_proved = proof->cut_points_proved,
+        .worst_u = proof->worst_u};
     report->verdict = verdict_of(proof->verdict);
     to->findings = bnf_arena_alloc(&report->arena, proof->finding_count, sizeof *to->findings);
     if (!to->findings)
@@ -213,29 +223,35 @@ int bnfold_report_print(const struct bnfold_report *report, const struct bnfold_
         bnf_report_print_json(report, &out);
     else
         bnf_report_print_text(report, style->verbosity, style->color, &out);
-    bool done = !out.failed && fwrite(bnf_buf_text(&out), 1, out.size, stream) == out.size && fflush(stream) == 0;
+    bool done =
+        !out.failed && fwrite(bnf_buf_text(&out), 1, out.size, stream) == out.size && fflush(stream) == 0;
     bnf_buf_free(&out);
     return done ? 0 : -1;
 }
 
 const char *bnf_site_verdict_name(enum bnf_site_verdict verdict)
 {
-    static const char *const names[] = {[BNF_SITE_KEPT] = "kept", [BNF_SITE_FOLDED] = "folded",
-        [BNF_SITE_DROPPED] = "dropped", [BNF_SITE_LOWERED] = "lowered"};
+    static const char *const names[] = {[BNF_SITE_KEPT] = "kept",
+        [BNF_SITE_FOLDED] = "folded",
+        [BNF_SITE_DROPPED] = "dropped",
+        [BNF_SITE_LOWERED] = "lowered"};
     return names[verdict];
 }
 
 const char *bnf_proof_verdict_name(enum bnf_proof_verdict verdict)
 {
-    static const char *const names[] = {[BNF_PROOF_PROVED] = "proved", [BNF_PROOF_WARN] = "warn",
-        [BNF_PROOF_REFUTED] = "refuted", [BNF_PROOF_UNPROVED] = "unproved"};
+    static const char *const names[] = {[BNF_PROOF_PROVED] = "proved",
+        [BNF_PROOF_WARN] = "warn",
+        [BNF_PROOF_REFUTED] = "refuted",
+        [BNF_PROOF_UNPROVED] = "unproved"};
     return names[verdict];
 }
 
 const char *bnf_verdict_name(enum bnf_verdict verdict)
 {
     static const char *const names[] = {[BNF_VERDICT_EQUIVALENT] = "equivalent",
-        [BNF_VERDICT_DIFFERENT] = "different", [BNF_VERDICT_INCONCLUSIVE] = "inconclusive",
+        [BNF_VERDICT_DIFFERENT] = "different",
+        [BNF_VERDICT_INCONCLUSIVE] = "inconclusive",
         [BNF_VERDICT_UNCHECKED] = "unchecked"};
     return names[verdict];
 }

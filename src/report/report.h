@@ -1,6 +1,8 @@
-/* What a job found out, in one structure of its own: it outlives the models. Printers turn it into text or JSON.
+/* What a job found out, in one structure of its own: it outlives the models. Printers turn it into text or
+ * JSON.
  *
- * All strings are well-formed UTF-8 (other bytes of a model's names become U+FFFD) and live in the report's arena. */
+ * All strings are well-formed UTF-8 (other bytes of a model's names become U+FFFD) and live in the report's
+ * arena. */
 #ifndef BNF_REPORT_REPORT_H
 #define BNF_REPORT_REPORT_H
 
@@ -12,7 +14,12 @@
 #include "fold/fold.h"
 
 enum bnf_command { BNF_COMMAND_FOLD, BNF_COMMAND_PLAN, BNF_COMMAND_CHECK };
-enum bnf_verdict { BNF_VERDICT_EQUIVALENT, BNF_VERDICT_DIFFERENT, BNF_VERDICT_INCONCLUSIVE, BNF_VERDICT_UNCHECKED };
+enum bnf_verdict {
+    BNF_VERDICT_EQUIVALENT,
+    BNF_VERDICT_DIFFERENT,
+    BNF_VERDICT_INCONCLUSIVE,
+    BNF_VERDICT_UNCHECKED
+};
 
 /* One file: counts go over all scopes. */
 struct bnf_report_model {
@@ -78,8 +85,8 @@ struct bnfold_report *bnf_report_new(enum bnf_command command);
 /* A copy of text in the report; NULL for NULL, and when memory is out. */
 const char *bnf_report_text(struct bnfold_report *report, const char *text);
 
-/* Copies the sites of a fold and counts them. In the folded graph it looks up which operators took the sites in.
- * BNF_ENOMEM. */
+/* Copies the sites of a fold and counts them. In the folded graph it looks up which operators took the sites
+ * in. BNF_ENOMEM. */
 int bnf_report_sites(struct bnfold_report *report, const struct bnf_fold_result *result,
     const struct bnf_graph *graph, struct bnf_err *err);
 
@@ -87,7 +94,8 @@ int bnf_report_sites(struct bnfold_report *report, const struct bnf_fold_result 
 int bnf_report_proof(struct bnfold_report *report, const struct bnf_proof *proof, struct bnf_err *err);
 
 /* The printers: each appends the whole report to a buffer. */
-void bnf_report_print_text(const struct bnfold_report *report, int verbosity, bool color, struct bnf_buf *out);
+void bnf_report_print_text(
+    const struct bnfold_report *report, int verbosity, bool color, struct bnf_buf *out);
 void bnf_report_print_json(const struct bnfold_report *report, struct bnf_buf *out);
 
 /* "folded", "proved", "equivalent" … as reports print them. Static. */

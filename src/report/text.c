@@ -117,7 +117,8 @@ static void title(struct page *page, const struct bnf_report_model *model)
 }
 
 /* " into Conv", or " (3 into Conv, 1 into Gemm)": where the folded sites of one kind went. */
-static void put_operators(struct page *page, const struct bnfold_report *report, enum bnf_site_kind kind, size_t folded)
+static void put_operators(
+    struct page *page, const struct bnfold_report *report, enum bnf_site_kind kind, size_t folded)
 {
     enum { MOST = 8 };
     const char *operators[MOST];
@@ -162,7 +163,8 @@ static void print_fold(struct page *page, const struct bnfold_report *report)
         put_operators(page, report, BNF_SITE_BATCHNORM, bn->folded);
         if (bn->dropped)
             putf(page, plan ? " · %zu would be dropped" : " · %zu dropped", bn->dropped);
-        putf(page, plan ? " · %zu would be lowered · %zu kept" : " · %zu lowered · %zu kept", bn->lowered, bn->kept);
+        putf(page, plan ? " · %zu would be lowered · %zu kept" : " · %zu lowered · %zu kept", bn->lowered,
+            bn->kept);
     }
     if (affines) {
         putf(page, "%s%zu decomposed affine%s%s", bn->sites ? " · " : "", affines, plural(affines),
@@ -203,10 +205,13 @@ static void put_list(struct page *page, const char *word, const char **list, siz
     }
 }
 
-static void print_site(struct page *page, const struct bnf_report_site *site, bool plan, int verbosity, size_t column)
+static void print_site(
+    struct page *page, const struct bnf_report_site *site, bool plan, int verbosity, size_t column)
 {
-    static const char *const planned[] = {[BNF_SITE_KEPT] = "keep", [BNF_SITE_FOLDED] = "fold",
-        [BNF_SITE_DROPPED] = "drop", [BNF_SITE_LOWERED] = "lower"};
+    static const char *const planned[] = {[BNF_SITE_KEPT] = "keep",
+        [BNF_SITE_FOLDED] = "fold",
+        [BNF_SITE_DROPPED] = "drop",
+        [BNF_SITE_LOWERED] = "lower"};
     const char *code = site->verdict == BNF_SITE_KEPT && site->kind == BNF_SITE_BATCHNORM ? YELLOW : NULL;
     label(page, code, plan ? planned[site->verdict] : bnf_site_verdict_name(site->verdict));
     put(page, site->name);
@@ -310,10 +315,11 @@ static void print_proof(struct page *page, const struct bnfold_report *report, i
         return;
     }
     bool untouched = proof->cut_points == 0 && proof->finding_count == 0;
-    size_t refuted = count_findings(proof, BNF_PROOF_REFUTED), unproved = count_findings(proof, BNF_PROOF_UNPROVED),
+    size_t refuted = count_findings(proof, BNF_PROOF_REFUTED),
+           unproved = count_findings(proof, BNF_PROOF_UNPROVED),
            warned = count_findings(proof, BNF_PROOF_WARN);
     if (untouched)
-        put(page, "every value is computed as before");
+        put(page, "no cut point changed");
     else
         putf(page, "%zu of %zu cut point%s proved", proof->cut_points_proved, proof->cut_points,
             plural(proof->cut_points));
@@ -382,7 +388,10 @@ static void print_sentence(struct page *page, const struct bnfold_report *report
     if (report->strict_failed) {
         paint(page, RED, "not strict");
         putf(page, ": %zu BatchNormalization %s (--strict)%s", bn->kept,
-            report->command == BNF_COMMAND_PLAN ? "would stay" : bn->kept == 1 ? "stays" : "stay", written);
+            report->command == BNF_COMMAND_PLAN ? "would stay"
+            : bn->kept == 1                     ? "stays"
+                                                : "stay",
+            written);
     } else if (report->command == BNF_COMMAND_PLAN) {
         paint(page, GREEN, "plan");
         putf(page, ": %zu BatchNormalization: %zu would fold", bn->sites, bn->folded);

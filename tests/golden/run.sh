@@ -1,5 +1,5 @@
 #!/bin/sh
-# Golden tests of the command line. Usage: run.sh [PROGRAM [CASE…]]; the program is ./bnfold by default.
+# Golden tests of the command line. Usage: run.sh [PROGRAM [CASE…]]; the program is $BNFOLD, or build/release/bnfold.
 #
 # A case is a folder INTENT/NAME below this one with
 #   cmd       a shell script that runs "$BNFOLD" in an empty folder, into which the case's other files were copied
@@ -10,7 +10,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 ROOT=$(cd "$here/../.." && pwd)
-BNFOLD=${1:-$ROOT/bnfold}
+BNFOLD=${1:-${BNFOLD:-$ROOT/build/release/bnfold}}
 [ $# -gt 0 ] && shift
 case $BNFOLD in /*) ;; *) BNFOLD=$PWD/$BNFOLD ;; esac
 [ -x "$BNFOLD" ] || { echo "run.sh: no program '$BNFOLD'" >&2; exit 2; }

@@ -91,7 +91,7 @@ static void ask_evaluator(struct trial *t)
     struct opened source, folded;
     struct eval a = {0}, b = {0};
     struct bnf_err err = {0};
-    struct rng rng = {.state = t->seed};
+    struct rng rng = rng_new(t->seed);
     struct bnf_arena arena;
     bnf_arena_init(&arena, 0);
     struct eval_tensor input = gen_input(&t->gen, &arena, &rng);

@@ -32,6 +32,14 @@ int64_t step_axis(const struct step *s, const char *name, int64_t fallback, size
     return axis < 0 ? axis + (int64_t)rank : axis;
 }
 
+bool step_has_more(const struct step *s)
+{
+    for (size_t i = 1; i < s->node->n_output; i++)
+        if (*s->node->output[i])
+            return true;
+    return false;
+}
+
 /* The same elements under other extents. */
 static bool view(struct step *s, const int64_t *dims, size_t rank)
 {
@@ -207,7 +215,7 @@ static bool pass(struct step *s)
     if (strcmp(s->node->op_type, "Dropout") == 0) {
         bool trains = s->opset < 7 ? bnf_attr_int(s->node, "is_test", 0) == 0
                                    : s->in_count > 2 && s->in[2] && s->in[2]->value[0] != 0;
-        if (trains || s->node->n_output > 1)
+        if (trains || step_has_more(s))
             return step_refuse(s, "Dropout that trains");
     }
     *s->out = *s->in[0];

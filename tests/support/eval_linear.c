@@ -204,7 +204,7 @@ bool step_pool(struct step *s)
     bool average = strcmp(s->node->op_type, "AveragePool") == 0;
     bool count_pads = bnf_attr_int(s->node, "count_include_pad", 0) != 0;
     struct window w;
-    if (s->node->n_output > 1)
+    if (step_has_more(s))
         return step_refuse(s, "MaxPool with Indices");
     if (!read_window(s, NULL, &w))
         return false;

@@ -21,6 +21,9 @@ struct step {
 /* Ends an operator that meets something it does not support. */
 bool step_refuse(struct step *step, const char *what);
 
+/* True when a further output has a name, so that somebody may read it. */
+bool step_has_more(const struct step *step);
+
 /* The axis attribute brought into 0 … rank−1 (or rank, for Flatten). */
 int64_t step_axis(const struct step *step, const char *name, int64_t fallback, size_t rank);
 

@@ -370,7 +370,7 @@ static void end(struct gen *g, const struct gen_options *options)
 
 void gen_model(struct gen *g, const struct gen_options *options)
 {
-    *g = (struct gen){.rng = {.state = options->seed * 0x9e3779b97f4a7c15u}};
+    *g = (struct gen){.rng = rng_new(options->seed)};
     g->shared = bnf_alloc(most_shared, sizeof *g->shared);
     if (!g->shared)
         bnf_bug("out of memory in a test");

@@ -22,19 +22,15 @@ static char *copy(struct make *m, const char *text)
     return bnf_arena_copy(&m->arena, text, strlen(text));
 }
 
-/* Appends to a list of pointers, which is a T *** of any T; it has room for the next power of two. */
+/* Appends to a list of pointers, which is a T *** of any T. The old list stays in the arena, unused. */
 static void append(struct make *m, void *list, size_t *count, void *item)
 {
-    void **old;
+    void **old, **wider = take(m, *count + 1, sizeof *wider);
     memcpy(&old, list, sizeof(void *));
-    if ((*count & (*count - 1)) == 0) {
-        void **wider = take(m, *count ? 2 * *count : 1, sizeof *wider);
-        if (*count)
-            memcpy(wider, old, *count * sizeof *wider);
-        memcpy(list, &wider, sizeof(void *));
-        old = wider;
-    }
-    old[(*count)++] = item;
+    if (*count)
+        memcpy(wider, old, *count * sizeof *wider);
+    wider[(*count)++] = item;
+    memcpy(list, &wider, sizeof(void *));
 }
 
 void make_begin(struct make *m, int64_t ir_version, int64_t opset)
@@ -55,6 +51,36 @@ void make_begin(struct make *m, int64_t ir_version, int64_t opset)
     import->has_version = true;
     import->version = opset;
     append(m, &m->model->opset_import, &m->model->n_opset_import, import);
+}
+
+static void *arena_take(void *arena, size_t size)
+{
+    return bnf_arena_alloc(arena, size, 1);
+}
+
+static void arena_leave(void *arena, void *block)
+{
+    (void)arena;
+    (void)block;
+}
+
+void make_open(struct make *m, const struct packed *packed)
+{
+    *m = (struct make){0};
+    bnf_arena_init(&m->arena, 0);
+    ProtobufCAllocator allocator = {arena_take, arena_leave, &m->arena};
+    m->model = onnx__model_proto__unpack(&allocator, packed->size, packed->bytes);
+    if (!m->model || !m->model->graph)
+        bnf_bug("a packed model cannot be unpacked");
+    m->graph = m->model->graph;
+}
+
+Onnx__TensorProto *make_find_initializer(const struct make *m, const char *name)
+{
+    for (size_t i = 0; i < m->graph->n_initializer; i++)
+        if (strcmp(m->graph->initializer[i]->name, name) == 0)
+            return m->graph->initializer[i];
+    return NULL;
 }
 
 void make_end(struct make *m)

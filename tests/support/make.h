@@ -4,6 +4,12 @@
 
 #include "onnx/model.h"
 
+/* Bytes of a model file, on the heap. */
+struct packed {
+    uint8_t *bytes;
+    size_t size;
+};
+
 struct make {
     struct bnf_arena arena; /* everything lives here */
     Onnx__ModelProto *model;
@@ -14,6 +20,12 @@ struct make {
 /* Begins an empty model with one operator set, the standard's; make_end frees it. */
 void make_begin(struct make *make, int64_t ir_version, int64_t opset);
 void make_end(struct make *make);
+
+/* Begins with a packed model instead, to change it. */
+void make_open(struct make *make, const struct packed *packed);
+
+/* The initializer of that name, or NULL. */
+Onnx__TensorProto *make_find_initializer(const struct make *make, const char *name);
 
 /* A name that was not given before: the stem and a number. */
 char *make_name(struct make *make, const char *stem);
@@ -40,12 +52,6 @@ void make_float(struct make *make, Onnx__NodeProto *node, const char *name, floa
 void make_ints(struct make *make, Onnx__NodeProto *node, const char *name, const int64_t *values, size_t count);
 void make_string(struct make *make, Onnx__NodeProto *node, const char *name, const char *value);
 void make_value(struct make *make, Onnx__NodeProto *node, Onnx__TensorProto *value);
-
-/* Bytes of a model file, on the heap. */
-struct packed {
-    uint8_t *bytes;
-    size_t size;
-};
 
 struct packed pack_proto(const Onnx__ModelProto *proto);
 

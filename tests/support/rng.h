@@ -17,6 +17,13 @@ static inline uint64_t rng_next(struct rng *rng)
     return z ^ (z >> 31);
 }
 
+/* A generator for a seed; those of neighbouring seeds have nothing in common. */
+static inline struct rng rng_new(uint64_t seed)
+{
+    struct rng rng = {seed};
+    return (struct rng){rng_next(&rng) ^ seed << 32};
+}
+
 /* 0 … n−1 */
 static inline unsigned rng_below(struct rng *rng, unsigned n)
 {

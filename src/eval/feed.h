@@ -1,0 +1,13 @@
+/* Loaded values as arrays: what a run is fed with and compared to. */
+#ifndef BNF_EVAL_FEED_H
+#define BNF_EVAL_FEED_H
+
+#include "eval/array.h"
+#include "onnx/data_pb.h"
+
+/* An array with the value of a loaded file. It may borrow from `arena`, where the value lies and texts are put; the
+ * arena must outlive it. BNF_CANNOT for element types that arrays do not hold; BNF_ENOMEM. */
+int bnf_feed_array(struct bnf_budget *budget, const struct bnf_data *data, enum bnf_precision precision,
+    struct bnf_arena *arena, struct bnf_array **out, struct bnf_err *err);
+
+#endif

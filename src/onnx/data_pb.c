@@ -1,0 +1,149 @@
+#include "onnx/data_pb.h"
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "onnx/place.h"
+#include "onnx/tensor.h"
+#include "onnx/wire.h"
+
+#include <string.h>
+
+struct heap {
+    struct bnf_arena *arena;
+    bool failed;
+};
+
+static void *heap_alloc(void *context, size_t size)
+{
+    struct heap *heap = context;
+    void *block = bnf_arena_alloc(heap->arena, size, 1);
+    heap->failed |= !block;
+    return block;
+}
+
+static void heap_free(void *context, void *block)
+{
+    (void)context, (void)block; /* the arena's blocks die together */
+}
+
+/* The message of that type that the file holds, elements of tensors included: unlike a model's, a value's file may be
+ * closed when it has been read. */
+static int unpack(const char *path, const ProtobufCMessageDescriptor *type, struct bnf_arena *arena,
+    ProtobufCMessage **out, struct bnf_err *err)
+{
+    struct bnf_map map;
+    int status = bnf_map_open(&map, path, err);
+    if (status)
+        return status;
+    struct bnf_buf skeleton = {0}; /* not needed: its making is the check that protobuf-c lacks */
+    status = bnf_wire_skeleton(map.data, map.size, type, &skeleton, err);
+    bnf_buf_free(&skeleton);
+    if (!status) {
+        struct heap heap = {.arena = arena};
+        ProtobufCAllocator allocator = {.alloc = heap_alloc, .free = heap_free, .allocator_data = &heap};
+        *out = protobuf_c_message_unpack(type, &allocator, map.size, map.data);
+        if (!*out)
+            status = heap.failed ? bnf_fail_memory(err) : bnf_fail(err, BNF_EINPUT, "it is no %s", type->short_name);
+    }
+    bnf_map_close(&map);
+    return status;
+}
+
+static int check(const Onnx__TensorProto *tensor, struct bnf_err *err)
+{
+    if (tensor->has_data_location && tensor->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
+        return bnf_fail(err, BNF_EINPUT, "the elements are in another file, allowed is this one");
+    return bnf_tensor_check(tensor, err);
+}
+
+static int take_tensor(Onnx__TensorProto *tensor, struct bnf_data *out, struct bnf_err *err)
+{
+    *out = (struct bnf_data){.kind = BNF_DATA_TENSOR, .tensor = tensor};
+    return check(tensor, err);
+}
+
+/* The lists' depth is bounded: the wire walk let no more than BNF_WIRE_DEPTH messages lie within each other. */
+static int take_sequence(
+    const Onnx__SequenceProto *sequence, struct bnf_arena *arena, struct bnf_data *out, struct bnf_err *err);
+
+static int take_optional(
+    const Onnx__OptionalProto *optional, struct bnf_arena *arena, struct bnf_data *out, struct bnf_err *err)
+{
+    *out = (struct bnf_data){.kind = BNF_DATA_NOTHING};
+    if (optional->tensor_value)
+        return take_tensor(optional->tensor_value, out, err);
+    if (optional->sequence_value)
+        return take_sequence(optional->sequence_value, arena, out, err);
+    if (optional->optional_value)
+        return take_optional(optional->optional_value, arena, out, err);
+    if (optional->elem_type == ONNX__SEQUENCE_PROTO__DATA_TYPE__UNDEFINED || !optional->has_elem_type)
+        return BNF_OK;
+    return bnf_fail(err, BNF_EINPUT, "an optional of element type %d without such a value", optional->elem_type);
+}
+
+static int take_sequence(
+    const Onnx__SequenceProto *sequence, struct bnf_arena *arena, struct bnf_data *out, struct bnf_err *err)
+{
+    size_t tensors = sequence->n_tensor_values, inner = sequence->n_sequence_values;
+    size_t count = tensors + inner + sequence->n_optional_values;
+    *out = (struct bnf_data){.kind = BNF_DATA_SEQUENCE, .count = count};
+    if (sequence->n_sparse_tensor_values)
+        return bnf_fail(err, BNF_EINPUT, "sparse tensors are not supported");
+    if ((tensors != 0) + (inner != 0) + (sequence->n_optional_values != 0) > 1)
+        return bnf_fail(err, BNF_EINPUT, "a sequence of elements of different kinds, allowed is one kind");
+    out->elements = bnf_arena_alloc(arena, count, sizeof *out->elements);
+    if (!out->elements)
+        return bnf_fail_memory(err);
+    int status = BNF_OK;
+    size_t i = 0;
+    for (; i < count && !status; i++) {
+        struct bnf_data *to = &out->elements[i];
+        status = tensors ? take_tensor(sequence->tensor_values[i], to, err)
+                 : inner ? take_sequence(sequence->sequence_values[i], arena, to, err)
+                         : take_optional(sequence->optional_values[i], arena, to, err);
+    }
+    if (status)
+        (void)bnf_fail_at(err, "element %zu", i - 1);
+    return status;
+}
+
+static int load(const char *path, const Onnx__TypeProto *type, struct bnf_arena *arena, struct bnf_data *out,
+    struct bnf_err *err)
+{
+    ProtobufCMessage *message;
+    int status;
+    switch (type ? type->value_case : ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
+    case ONNX__TYPE_PROTO__VALUE__NOT_SET:
+    case ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE:
+        status = unpack(path, &onnx__tensor_proto__descriptor, arena, &message, err);
+        return status ? status : take_tensor((Onnx__TensorProto *)message, out, err);
+    case ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE:
+        status = unpack(path, &onnx__sequence_proto__descriptor, arena, &message, err);
+        return status ? status : take_sequence((const Onnx__SequenceProto *)message, arena, out, err);
+    case ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE:
+        status = unpack(path, &onnx__optional_proto__descriptor, arena, &message, err);
+        return status ? status : take_optional((const Onnx__OptionalProto *)message, arena, out, err);
+    default:
+        return bnf_fail(err, BNF_EINPUT, "maps, sparse tensors and opaque values are not supported");
+    }
+}
+
+int bnf_data_load(const char *path, const Onnx__TypeProto *type, struct bnf_arena *arena,
+    struct bnf_data *out, struct bnf_err *err)
+{
+    int status = load(path, type, arena, out, err);
+    if (!status || status == BNF_EIO || status == BNF_ENOMEM) /* those name the file, or no place is to blame */
+        return status;
+    char name[256];
+    (void)bnf_fail_at(err, "cannot load '%s'", bnf_place_quote(path, strlen(path), name, sizeof name));
+    return status;
+}
+
+int bnf_tensor_load(const char *path, struct bnf_arena *arena, Onnx__TensorProto **out, struct bnf_err *err)
+{
+    struct bnf_data data;
+    int status = bnf_data_load(path, NULL, arena, &data, err);
+    if (!status)
+        *out = data.tensor;
+    return status;
+}

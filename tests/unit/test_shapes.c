@@ -1,0 +1,613 @@
+/* Shape inference: every operator that has a rule, the arithmetic on shapes, and what absurd models get. */
+#include "graph/shapes.h"
+#include "graph/shapes_internal.h"
+#include "onnx/tensor.h"
+#include "support/notation.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+struct shape_case {
+    const char *name;
+    const char *model;
+    const char *expected; /* "y float[N,3]; z int64?": some of the values */
+};
+
+/* Elementwise and the like: expectation as in the table. */
+static const struct shape_case elementwise[] = {
+    {"same shape", "in x float N,3; y = Relu(x); z = Clip(y); u = HardSwish(z); v = Softmax(u)",
+        "y float[N,3]; z float[N,3]; u float[N,3]; v float[N,3]"},
+    {"unknown rank stays unknown", "in x float ?; y = Relu(x)", "y float?"},
+    {"unknown operators say nothing", "in x float 2,3; y = com.acme.Relu(x); z = NoSuchOperator(x)",
+        "y undefined?; z undefined?"},
+    {"cast", "in x float N,3; y = Cast(x) to=7; z = Cast(x) to=99; w = CastLike(x, y)",
+        "y int64[N,3]; z undefined[N,3]; w int64[N,3]"},
+    {"tests give bool", "in x float 2; y = IsNaN(x); z = IsInf(x); w = Not(y)",
+        "y bool[2]; z bool[2]; w bool[2]"},
+    {"broadcast", "in a float N,1,5; in b float 4,1; y = Add(a, b)", "y float[N,4,5]"},
+    {"broadcast of symbols", "in a float N,M; in b float N,K; y = Mul(a, b)", "y float[N,y[1]]"},
+    {"a number beats a symbol", "in a float N,3; in b float 2,M; y = Sub(a, b)", "y float[2,3]"},
+    {"1 gives way to a symbol", "in a float N,1; in b float 1,M; y = Div(a, b)", "y float[N,M]"},
+    {"contradictory extents", "in a float 2,3; in b float 2,4; y = Add(a, b)", "y float[2,y[1]]"},
+    {"broadcast with unknown rank", "in a float ?; in b float 3; y = Add(a, b)", "y float?"},
+    {"broadcast before opset 7", "opset 6; in a float 2,3,4; in b float 3; y = Add(a, b) broadcast=1 axis=1",
+        "y float[2,3,4]"},
+    {"comparisons",
+        "in a float 2,1; in b float 3; p = Equal(a, b); q = Less(a, b); r = Greater(a, b); "
+        "s = LessOrEqual(a, b); t = GreaterOrEqual(a, b)",
+        "p bool[2,3]; q bool[2,3]; r bool[2,3]; s bool[2,3]; t bool[2,3]"},
+    {"logic", "in a bool 2,1; in b bool 3; p = And(a, b); q = Or(a, b); r = Xor(a, b)",
+        "p bool[2,3]; q bool[2,3]; r bool[2,3]"},
+    {"bits",
+        "in a int32 2,1; in b int32 3; p = BitShift(a, b); q = BitwiseAnd(a, b); r = BitwiseOr(a, b); "
+        "s = BitwiseXor(a, b); t = BitwiseNot(a); u = Mod(a, b)",
+        "p int32[2,3]; q int32[2,3]; r int32[2,3]; s int32[2,3]; t int32[2,1]; u int32[2,3]"},
+    {"many operands",
+        "in a float 2,1; in b float 3; in c float 4,1,1; p = Max(a, b, c); q = Min(a, b); "
+        "r = Sum(a, b, c); s = Mean(a)",
+        "p float[4,2,3]; q float[2,3]; r float[4,2,3]; s float[2,1]"},
+    {"where", "in c bool N,1; in a float 3; in b float 1; y = Where(c, a, b)", "y float[N,3]"},
+    {"power keeps the base's type", "in a float 2; in b int64 1; y = Pow(a, b)", "y float[2]"},
+    {"slopes do not widen", "in x float N,3,4,4; in s float 3,1,1; y = PRelu(x, s)", "y float[N,3,4,4]"},
+    {"dropout", "in x float N,3; y, m = Dropout(x)", "y float[N,3]; m bool[N,3]"},
+    {"dropout's old mask", "opset 9; in x float N,3; y, m = Dropout(x)", "y float[N,3]; m float[N,3]"},
+    {"types of random outputs",
+        "in x float 2,3; a = RandomNormalLike(x) dtype=11; b = RandomUniformLike(x); "
+        "c = Bernoulli(x) dtype=9; d = EyeLike(x) dtype=7; e = RandomNormal() shape=[2,5]; "
+        "f = RandomUniform() shape=[1] dtype=11; g = Multinomial(x) sample_size=4",
+        "a double[2,3]; b float[2,3]; c bool[2,3]; d int64[2,3]; e float[2,5]; f double[1]; g int32[2,4]"},
+    {"quantization",
+        "in x float N,3; in s float; in z int8; in q int8 N,3; a = QuantizeLinear(x, s, z); "
+        "b = QuantizeLinear(x, s); c = DequantizeLinear(q, s, z); d, e, f = DynamicQuantizeLinear(x)",
+        "a int8[N,3]; b uint8[N,3]; c float[N,3]; d uint8[N,3]; e float[]; f uint8[]"},
+};
+
+/* One input, one output of the same shape and type. */
+static const char *const plain[] = {"Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Celu",
+    "Cos", "Cosh", "CumSum", "Elu", "Erf", "Exp", "Floor", "Gelu", "GroupNormalization", "HardSigmoid",
+    "Hardmax", "Identity", "InstanceNormalization", "LRN", "LeakyRelu", "Log", "LogSoftmax",
+    "LpNormalization", "MeanVarianceNormalization", "Mish", "Neg", "RMSNormalization", "Reciprocal",
+    "ReverseSequence", "RotaryEmbedding", "Round", "Scatter", "ScatterElements", "ScatterND", "Selu",
+    "Shrink", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Softsign", "Sqrt", "Swish", "Tan", "Tanh",
+    "ThresholdedRelu", "Trilu"};
+
+static const struct shape_case windows[] = {
+    {"conv", "in x float N,3,9,8; init w float 5,3,3,2 zeros; y = Conv(x, w) strides=[2,1] pads=[1,0,1,1]",
+        "y float[N,5,5,8]"},
+    {"conv, dilated", "in x float 1,2,9; init w float 4,2,3 zeros; y = Conv(x, w) dilations=[3]",
+        "y float[1,4,3]"},
+    {"conv keeps symbols at stride 1",
+        "in x float N,3,H,W; init w float 5,3,3,1 zeros; y = Conv(x, w) pads=[1,0,1,0]", "y float[N,5,H,W]"},
+    {"conv names extents it cannot know", "in x float N,3,H,W; init w float 5,3,3,3 zeros; y = Conv(x, w)",
+        "y float[N,5,y[2],y[3]]"},
+    {"auto_pad",
+        "in x float N,3,9,H; init w float 5,3,3,3 zeros; "
+        "y = Conv(x, w) auto_pad='SAME_UPPER'; z = Conv(x, w) auto_pad='SAME_LOWER' strides=[2,2]; "
+        "u = Conv(x, w) auto_pad='VALID'",
+        "y float[N,5,9,H]; z float[N,5,5,z[3]]; u float[N,5,7,u[3]]"},
+    {"conv without the input's rank", "in x float ?; init w float 5,3,3,3 zeros; y = Conv(x, w)",
+        "y float[y[0],5,y[2],y[3]]"},
+    {"conv without the weight's rank", "in x float N,3,8; in w float ?; y = Conv(x, w) kernel_shape=[3]",
+        "y float[N,y[1],6]"},
+    {"conv of contradictory ranks", "in x float N,3,8; init w float 5,3,3,3 zeros; y = Conv(x, w)",
+        "y float?"},
+    {"absurd strides",
+        "in x float 1,1,8; init w float 1,1,3 zeros; a = Conv(x, w) strides=[0]; "
+        "b = Conv(x, w) strides=[-1]; c = Conv(x, w) dilations=[9223372036854775807]; "
+        "d = Conv(x, w) pads=[9223372036854775807,9223372036854775807]; e = Conv(x, w) pads=[-3,0]; "
+        "f = Conv(x, w) strides=[1,1]; g = Conv(x, w) dilations=[9]",
+        "a float[1,1,a[2]]; b float[1,1,b[2]]; c float[1,1,c[2]]; d float[1,1,d[2]]; e float[1,1,e[2]]; "
+        "f float[1,1,f[2]]; g float[1,1,g[2]]"},
+    {"integer conv", "in x uint8 N,3,8; init w uint8 5,3,3 zeros; y = ConvInteger(x, w)", "y int32[N,5,6]"},
+    {"quantized conv",
+        "in x uint8 N,3,8; init s float () 1; init z uint8 () 0; init w int8 5,3,3 zeros; "
+        "y = QLinearConv(x, s, z, w, s, z, s, z)",
+        "y uint8[N,5,6]"},
+    {"deformable conv",
+        "in x float N,3,8,8; init w float 5,3,3,3 zeros; in o float N,18,6,6; y = DeformConv(x, w, o)",
+        "y float[N,5,6,6]"},
+    {"conv transpose",
+        "in x float N,4,5,6; init w float 4,3,3,3 zeros; "
+        "y = ConvTranspose(x, w) group=2 strides=[2,2] pads=[1,1,1,1] output_padding=[1,0]",
+        "y float[N,6,10,11]"},
+    {"conv transpose, stated",
+        "in x float N,4,5,6; init w float 4,3,3,3 zeros; y = ConvTranspose(x, w) "
+        "output_shape=[11,12]; z = ConvTranspose(x, w) auto_pad='SAME_UPPER' strides=[2,3]",
+        "y float[N,3,11,12]; z float[N,3,10,18]"},
+    {"conv transpose, absurd",
+        "in x float N,4,5; init w float 4,3,3 zeros; a = ConvTranspose(x, w) strides=[0]; "
+        "b = ConvTranspose(x, w) pads=[90,90]; c = ConvTranspose(x, w) group=0; "
+        "d = ConvTranspose(x, w) output_padding=[-1]",
+        "a float[N,3,a[2]]; b float[N,3,b[2]]; c float[N,c[1],7]; d float[N,3,d[2]]"},
+    {"pools",
+        "in x float N,3,9,8; y, i = MaxPool(x) kernel_shape=[3,2] strides=[2,2]; "
+        "z = AveragePool(x) kernel_shape=[3,3] strides=[2,2] pads=[1,1,1,1]; u = LpPool(x) "
+        "kernel_shape=[2,2]",
+        "y float[N,3,4,4]; i int64[N,3,4,4]; z float[N,3,5,4]; u float[N,3,8,7]"},
+    {"ceil_mode", "in x float N,3,8,8; y = MaxPool(x) kernel_shape=[3,3] strides=[2,2] ceil_mode=1",
+        "y float[N,3,4,4]"},
+    {"ceil_mode where implementations differ",
+        "in x float N,3,3; y = MaxPool(x) kernel_shape=[2] strides=[3] "
+        "pads=[0,1] ceil_mode=1; z = AveragePool(x) kernel_shape=[1] strides=[2] "
+        "pads=[0,2] ceil_mode=1",
+        "y float[N,3,y[2]]; z float[N,3,3]"},
+    {"pool without the input's rank", "in x float ?; y = MaxPool(x) kernel_shape=[3,3]",
+        "y float[y[0],y[1],y[2],y[3]]"},
+    {"global pools",
+        "in x float N,3,H,8; a = GlobalAveragePool(x); b = GlobalMaxPool(x); c = GlobalLpPool(x)",
+        "a float[N,3,1,1]; b float[N,3,1,1]; c float[N,3,1,1]"},
+    {"regions",
+        "in x float N,3,8,8; in r float R,4; in i int64 R; a = MaxRoiPool(x, r) pooled_shape=[2,3]; "
+        "b = RoiAlign(x, r, i) output_height=5",
+        "a float[R,3,2,3]; b float[R,3,5,1]"},
+    {"unpooling keeps the rank",
+        "in x float N,3,2,2; in i int64 N,3,2,2; y = MaxUnpool(x, i) kernel_shape=[2,2]",
+        "y float[y[0],y[1],y[2],y[3]]"},
+    {"grid", "in x float N,3,8,8; in g float N,5,6,2; y = GridSample(x, g)", "y float[N,3,5,6]"},
+    {"resize by scales",
+        "in x float N,3,5,W; init e float 0 zeros; init s float 4 1 1 2.5 1; y = Resize(x, e, s)",
+        "y float[N,3,12,W]"},
+    {"resize by sizes", "in x float N,3,5,W; init t int64 4 1 3 7 9; y = Resize(x, _, _, t)",
+        "y float[1,3,7,9]"},
+    {"resize along axes",
+        "opset 18; in x float N,3,5,W; init t int64 2 7 9; y = Resize(x, _, _, t) axes=[2,-1]; "
+        "z = Resize(x, _, _, t) axes=[2,3] keep_aspect_ratio_policy='not_larger'",
+        "y float[N,3,7,9]; z float[z[0],z[1],z[2],z[3]]"},
+    {"resize of opset 10", "opset 10; in x float N,3,5,6; init s float 4 1 1 2 2; y = Resize(x, s)",
+        "y float[N,3,10,12]"},
+    {"resize by scales of the input", "in x float N,3,5,6; in s float 4; y = Resize(x, _, s)",
+        "y float[y[0],y[1],y[2],y[3]]"},
+    {"upsample", "opset 9; in x float N,3,5,6; init s float 4 1 1 2 3; y = Upsample(x, s)",
+        "y float[N,3,10,18]"},
+    {"upsample by attribute", "opset 7; in x float N,3,5,6; y = Upsample(x) scales=[1.0,1.0,2.0,2.0]",
+        "y float[N,3,10,12]"},
+    {"upsample of opset 1", "opset 6; in x float N,3,5,6; y = Upsample(x) height_scale=2.0 width_scale=3.0",
+        "y float[N,3,10,18]"},
+};
+
+static const struct shape_case moves[] = {
+    {"concat", "in a float N,3,H; in b float 2,4,H; y = Concat(a, b) axis=1", "y float[2,7,H]"},
+    {"concat of a symbol", "in a float N,M; in b float N,2; y = Concat(a, b) axis=-1; z = Concat(a) axis=1",
+        "y float[N,y[1]]; z float[N,M]"},
+    {"concat with an unknown rank", "in a float N,3; in b float ?; y = Concat(a, b) axis=1",
+        "y float[N,y[1]]"},
+    {"concat out of range", "in a float N,3; y = Concat(a) axis=5", "y float?"},
+    {"split",
+        "in x float N,7; a, b = Split(x) axis=1; init s int64 2 3 4; c, d = Split(x, s) axis=-1; "
+        "e, f = Split(x) axis=0",
+        "a float[N,a[1]]; c float[N,3]; d float[N,4]; e float[e[0],7]"},
+    {"even split", "in x float N,6; a, b, c = Split(x) axis=1", "a float[N,2]; b float[N,2]; c float[N,2]"},
+    {"split by attribute", "opset 11; in x float 6,2; a, b = Split(x) split=[1,5]",
+        "a float[1,2]; b float[5,2]"},
+    {"uneven split of opset 18", "opset 18; in x float 7; a, b, c = Split(x) num_outputs=3",
+        "a float[3]; b float[3]; c float[1]"},
+    {"slice",
+        "in x float N,10,8; init s int64 2 1 -2; init e int64 2 9 9223372036854774784; init a int64 2 1 2; "
+        "init t int64 2 3 1; y = Slice(x, s, e, a, t)",
+        "y float[N,3,2]"},
+    {"slice backwards",
+        "in x float 10; init s int64 1 -1; init e int64 1 -99; init a int64 1 0; init t int64 1 -3; "
+        "y = Slice(x, s, e, a, t)",
+        "y float[4]"},
+    {"slice of everything",
+        "in x float N; init s int64 1 0; init e int64 1 2147483647; y = Slice(x, s, e); "
+        "init f int64 1 9223372036854774784; z = Slice(x, s, f); init g int64 1 9; u = Slice(x, s, g)",
+        "y float[N]; z float[N]; u float[u[0]]"},
+    {"slice of opset 9", "opset 9; in x float N,10,8; y = Slice(x) starts=[2,-3] ends=[5,7] axes=[1,-1]",
+        "y float[N,3,2]"},
+    {"slice by inputs", "in x float 9,10; in s int64 1; y = Slice(x, s, s); in t int64 K; z = Slice(x, t, t)",
+        "y float[y[0],10]; z float[z[0],z[1]]"},
+    {"slice by step 0",
+        "in x float 9; init s int64 1 0; init e int64 1 5; init a int64 1 0; init t int64 1 0; "
+        "y = Slice(x, s, e, a, t)",
+        "y float[y[0]]"},
+    {"reshape", "in x float 2,3,4; init s int64 2 -1 6; y = Reshape(x, s)", "y float[4,6]"},
+    {"reshape with copies", "in x float N,3,H,W; init s int64 3 0 0 -1; y = Reshape(x, s)",
+        "y float[N,3,y[2]]"},
+    {"reshape that solves a symbol", "in x float N,12; init s int64 3 -1 3 4; y = Reshape(x, s)",
+        "y float[N,3,4]"},
+    {"reshape that does not divide", "in x float 7; init s int64 2 -1 2; y = Reshape(x, s)",
+        "y float[y[0],2]"},
+    {"reshape of nothing", "in x float 0,3; init s int64 2 -1 3; y = Reshape(x, s)", "y float[y[0],3]"},
+    {"reshape with zeros allowed",
+        "opset 14; in x float 0,3; init s int64 2 3 0; y = Reshape(x, s) allowzero=1", "y float[3,0]"},
+    {"reshape by an input", "in x float N,3; in s int64 4; y = Reshape(x, s)",
+        "y float[y[0],y[1],y[2],y[3]]"},
+    {"reshape by an input of unknown length", "in x float N,3; in s int64 K; y = Reshape(x, s)", "y float?"},
+    {"reshape by an overridable initializer",
+        "in x float 2,3; init s int64 2 3 2; input s; y = Reshape(x, s)", "y float[y[0],y[1]]"},
+    {"reshape by an initializer of IR 3",
+        "ir 3; in x float 2,3; init s int64 2 3 2; input s; y = Reshape(x, s)", "y float[3,2]"},
+    {"reshape of opset 1", "opset 4; in x float N,6; y = Reshape(x) shape=[0,2,-1]", "y float[N,2,3]"},
+    {"flatten",
+        "in x float N,3,4; y = Flatten(x); z = Flatten(x) axis=0; u = Flatten(x) axis=-1; v = Flatten(x) "
+        "axis=3; "
+        "w = Flatten(x) axis=-9223372036854775808",
+        "y float[N,12]; z float[1,z[1]]; u float[u[0],4]; v float[v[0],1]; w float[w[0],w[1]]"},
+    {"squeeze", "in x float N,1,3,1; init a int64 1 1; y = Squeeze(x, a); z = Squeeze(x)",
+        "y float[N,3,1]; z float?"},
+    {"squeeze of opset 11", "opset 11; in x float N,1,3,1; y = Squeeze(x) axes=[1,-1]", "y float[N,3]"},
+    {"squeeze of all", "in x float 1,2,1; y = Squeeze(x)", "y float[2]"},
+    {"unsqueeze",
+        "in x float N,3; init a int64 2 -1 0; y = Unsqueeze(x, a); init b int64 2 0 0; z = Unsqueeze(x, b)",
+        "y float[1,N,3,1]; z float[z[0],z[1],z[2],z[3]]"},
+    {"unsqueeze of opset 11", "opset 11; in x float N,3; y = Unsqueeze(x) axes=[1]", "y float[N,1,3]"},
+    {"transpose",
+        "in x float N,3,H; y = Transpose(x); z = Transpose(x) perm=[0,2,1]; u = Transpose(x) perm=[0,9,1]",
+        "y float[H,3,N]; z float[N,H,3]; u float[N,u[1],3]"},
+    {"transpose without a rank", "in x float ?; y = Transpose(x) perm=[0,2,1]", "y float[y[0],y[1],y[2]]"},
+    {"pad", "in x float N,3,4; init p int64 6 0 1 2 0 0 -1; y = Pad(x, p); in q int64 6; z = Pad(x, q)",
+        "y float[N,4,5]; z float[z[0],z[1],z[2]]"},
+    {"pad of opset 2", "opset 9; in x float N,4; y = Pad(x) pads=[0,1,0,1]", "y float[N,6]"},
+    {"pad of opset 1", "opset 1; in x float N,4; y = Pad(x) paddings=[0,1,0,1]", "y float[N,6]"},
+    {"pad along axes",
+        "opset 18; in x float N,3,4; init p int64 2 1 2; init a int64 1 -1; y = Pad(x, p, _, a)",
+        "y float[N,3,7]"},
+    {"pad by too much",
+        "in x float 3; init p int64 2 -2 -2; init q int64 2 9223372036854775807 9; y = Pad(x, p); "
+        "z = Pad(x, q)",
+        "y float[y[0]]; z float[z[0]]"},
+    {"expand", "in x float N,1; init s int64 3 2 1 5; y = Expand(x, s)", "y float[2,N,5]"},
+    {"tile", "in x float N,3; init r int64 2 1 4; y = Tile(x, r)", "y float[N,12]"},
+    {"gather", "in x float 5,M; in i int64 2,K; y = Gather(x, i); z = Gather(x, i) axis=-1",
+        "y float[2,K,M]; z float[5,2,K]"},
+    {"gather of elements", "in x float 5,6; in i int64 2,K; y = GatherElements(x, i)", "y float[2,K]"},
+    {"gather of slices",
+        "in x float B,5,6,7; in i int64 B,4,2; y = GatherND(x, i); z = GatherND(x, i) batch_dims=1",
+        "y float[B,4,6,7]; z float[B,4,7]"},
+    {"blocks",
+        "in x float N,8,3,W; y = DepthToSpace(x) blocksize=2; in u float N,3,4,6; z = SpaceToDepth(u) "
+        "blocksize=2; "
+        "v = DepthToSpace(x) blocksize=0; w = DepthToSpace(x) blocksize=3",
+        "y float[N,2,6,y[3]]; z float[N,12,2,3]; v float[N,v[1],v[2],v[3]]; w float[N,w[1],9,w[3]]"},
+    {"crop keeps the rank", "in x float 4,5; in s int64 2; y = CenterCropPad(x, s)", "y float[y[0],y[1]]"},
+    {"compress", "in x float N,3; in c bool 3; y = Compress(x, c); z = Compress(x, c) axis=1",
+        "y float[y[0]]; z float[N,z[1]]"},
+};
+
+static const struct shape_case products[] = {
+    {"matmul", "in a float N,3,4; in b float 4,5; y = MatMul(a, b)", "y float[N,3,5]"},
+    {"matmul of batches", "in a float N,1,3,4; in b float 6,4,M; y = MatMul(a, b)", "y float[N,6,3,M]"},
+    {"matmul of vectors",
+        "in a float 4; in b float 4; in c float 2,4,5; x = MatMul(a, b); y = MatMul(a, c); "
+        "in d float 3,4; z = MatMul(d, a)",
+        "x float[]; y float[2,5]; z float[3]"},
+    {"integer matmul", "in a uint8 2,3; in b int8 3,4; y = MatMulInteger(a, b)", "y int32[2,4]"},
+    {"quantized matmul",
+        "in a uint8 2,3; in b int8 3,4; in s float; in z uint8; y = QLinearMatMul(a, s, z, b, s, z, s, z)",
+        "y uint8[2,4]"},
+    {"gemm", "in a float 3,N; in b float 5,3; y = Gemm(a, b) transA=1 transB=1; in u float ?; z = Gemm(u, b)",
+        "y float[N,5]; z float[z[0],3]"},
+    {"einsum",
+        "in a float B,I,J; in b float B,J,K; y = Einsum(a, b) equation='bij, bjk -> bik'; "
+        "z = Einsum(a, b) equation='bij,bjk'; u = Einsum(a) equation='...ij->...ji'; "
+        "v = Einsum(a) equation='bij->'; w = Einsum(a) equation='b'; t = Einsum(a) equation='bij->b-'",
+        "y float[B,I,K]; z float[I,K]; u undefined?; v float[]; w float[w[0]]; t undefined?"},
+    {"reductions",
+        "in x float N,3,4; init a int64 1 -1; p = ReduceSum(x, a); q = ReduceSum(x, a) keepdims=0; "
+        "r = ReduceSum(x) keepdims=0; s = ReduceSum(x) noop_with_empty_axes=1",
+        "p float[N,3,1]; q float[N,3]; r float[]; s float[N,3,4]"},
+    {"reductions by attribute",
+        "in x float N,3,4; p = ReduceMean(x) axes=[1]; q = ReduceMax(x) axes=[1] keepdims=0; "
+        "r = ReduceMin(x); s = ReduceL1(x); t = ReduceL2(x); u = ReduceLogSum(x); "
+        "v = ReduceLogSumExp(x); w = ReduceProd(x); z = ReduceSumSquare(x) axes=[7] keepdims=0",
+        "p float[N,1,4]; q float[N,4]; r float[1,1,1]; s float[1,1,1]; t float[1,1,1]; u float[1,1,1]; "
+        "v float[1,1,1]; w float[1,1,1]; z float[z[0],z[1]]"},
+    {"reductions by an input",
+        "in x float N,3,4; in a int64 2; p = ReduceSum(x, a); q = ReduceSum(x, a) keepdims=0; "
+        "in b int64 K; r = ReduceSum(x, b) keepdims=0",
+        "p float[p[0],p[1],p[2]]; q float[q[0]]; r float?"},
+    {"positions",
+        "in x float N,3; y = ArgMax(x) axis=1; z = ArgMin(x) axis=-1 keepdims=0; u = ArgMax(x) axis=9",
+        "y int64[N,1]; z int64[N]; u int64?"},
+    {"determinants", "in x float N,3,3; y = Det(x); in u float 3; z = Det(u)", "y float[N]; z float?"},
+    {"top k", "in x float N,9; init k int64 1 4; v, i = TopK(x, k)", "v float[N,4]; i int64[N,4]"},
+    {"top k of opset 1", "opset 9; in x float N,9; v, i = TopK(x) k=2 axis=0", "v float[2,9]; i int64[2,9]"},
+    {"batch normalization",
+        "in x float N,3,4; in p float 3; y = BatchNormalization(x, p, p, p, p); "
+        "z, m, v = BatchNormalization(x, p, p, p, p) training_mode=1",
+        "y float[N,3,4]; z float[N,3,4]; m float[3]; v float[3]"},
+    {"layer normalization", "opset 17; in x float N,3,4; in p float 4; y, m, d = LayerNormalization(x, p)",
+        "y float[N,3,4]; m float[N,3,1]; d float[N,3,1]"},
+    {"lstm",
+        "in x float T,B,5; in w float 2,24,5; in r float 2,24,6; "
+        "y, h, c = LSTM(x, w, r) hidden_size=6 direction='bidirectional'",
+        "y float[T,2,B,6]; h float[2,B,6]; c float[2,B,6]"},
+    {"gru, rnn",
+        "opset 14; in x float B,T,5; in w float 1,18,5; in r float 1,18,6; y, h = GRU(x, w, r) layout=1; "
+        "z, g = RNN(x, w, r) hidden_size=4",
+        "y float[B,T,1,6]; h float[B,1,6]; z float[B,1,T,4]; g float[1,T,4]"},
+};
+
+static const struct shape_case makers[] = {
+    {"constants",
+        "a = Constant() value=float[2,1]{1 2}; b = Constant() value_float=1.5; c = Constant() "
+        "value_ints=[1,2]; "
+        "d = Constant() value_floats=[1.0]; e = Constant() value_int=3; f = Constant() value_string='x'; "
+        "g = Constant() value=@p; h = Constant()",
+        "a float[2,1]; b float[]; c int64[2]; d float[1]; e int64[]; f string[]; g undefined?; h undefined?"},
+    {"constant of a shape",
+        "init s int64 2 3 4; y = ConstantOfShape(s); z = ConstantOfShape(s) value=int64[1]{7}",
+        "y float[3,4]; z int64[3,4]"},
+    {"shape",
+        "in x float N,3,4; y = Shape(x); opset 15; z = Shape(x) start=-2; w = Shape(x) start=1 end=-1; "
+        "u = Size(x); in v float ?; t = Shape(v)",
+        "y int64[3]; z int64[2]; w int64[1]; u int64[]; t int64[t[0]]"},
+    {"range",
+        "init a int64 () 2; init b int64 () 11; init c int64 () 3; y = Range(a, b, c); init z int64 () 0; "
+        "u = Range(a, b, z); d = Range(b, a, c); in k int64; v = Range(a, k, c)",
+        "y int64[3]; u int64[u[0]]; d int64[0]; v int64[v[0]]"},
+    {"one hot",
+        "in x int64 N,3; init d int64 1 5; in v double 2; y = OneHot(x, d, v); z = OneHot(x, d, v) axis=0",
+        "y double[N,3,5]; z double[5,N,3]"},
+    {"counts nobody knows",
+        "in x float 2,3; y = NonZero(x); in b float 1,9,4; in s float 1,2,9; z = NonMaxSuppression(b, s)",
+        "y int64[2,y[1]]; z int64[z[0],3]"},
+};
+
+/* What exporters write: shapes computed from shapes. */
+static const struct shape_case arithmetic[] = {
+    {"view(n, -1)",
+        "in x float N,8,2,2; s = Shape(x); init z int64 () 0; n = Gather(s, z); init a int64 1 0; "
+        "u = Unsqueeze(n, a); m = Constant() value=int64[1]{-1}; t = Concat(u, m) axis=0; y = Reshape(x, t)",
+        "t int64[2]; y float[N,32]"},
+    {"channel shuffle of any extent",
+        "in x float N,8,H,W; init w float 8,8,3,3 zeros; c = Conv(x, w) strides=[2,2]; "
+        "s = Shape(c); init i int64 1 0; init j int64 1 2; init k int64 1 3; "
+        "n = Gather(s, i); h = Gather(s, j); v = Gather(s, k); init g int64 2 2 4; "
+        "t = Concat(n, g, h, v) axis=0; a = Reshape(c, t); "
+        "b = Transpose(a) perm=[0,2,1,3,4]; init m int64 1 -1; "
+        "f = Concat(n, m, h, v) axis=0; y = Reshape(b, f)",
+        "a float[N,2,4,c[2],c[3]]; y float[N,8,c[2],c[3]]"},
+    {"sizes from scales",
+        "in x float N,3,5,6; s = Shape(x); init b int64 1 2; init e int64 1 4; h = Slice(s, b, e); "
+        "f = Cast(h) to=1; init k float 2 1.5 2; m = Mul(f, k); r = Floor(m); i = Cast(r) to=7; "
+        "init o int64 1 0; p = Slice(s, o, b); t = Concat(p, i) axis=0; y = Resize(x, _, _, t)",
+        "y float[N,3,7,12]"},
+    {"expand with -1",
+        "in x float N,1; init w int64 2 -1 5; s = Shape(w); c = ConstantOfShape(s) value=int64[1]{1}; "
+        "init k int64 () -1; m = Mul(c, k); q = Equal(w, m); t = Where(q, c, w); y = Expand(x, t)",
+        "y float[N,5]"},
+    {"halves",
+        "in x float 10,3; s = Shape(x); init z int64 () 0; n = Gather(s, z); init k int64 () 3; d = Div(n, "
+        "k); "
+        "e = Sub(d, z); f = Add(e, k); a = Max(f, k); b = Min(f, k); g = Neg(b); h = Abs(g); "
+        "init o int64 1 0; u = Unsqueeze(h, o); i = ConstantOfShape(u); v = Unsqueeze(a, o); j = "
+        "ConstantOfShape(v)",
+        "i float[3]; j float[6]"},
+    {"products of shapes",
+        "in x float N,3,4; s = Shape(x); init b int64 1 1; init e int64 1 3; h = Slice(s, b, e); "
+        "p = ReduceProd(h); q = ReduceSum(h) keepdims=0; r = ReduceMax(h) keepdims=0; "
+        "v = ReduceMin(h); i = ConstantOfShape(p); init o int64 1 0; a = Unsqueeze(q, o); "
+        "c = Unsqueeze(r, o); j = ConstantOfShape(a); k = ConstantOfShape(c); l = ConstantOfShape(v)",
+        "i float[12]; j float[7]; k float[4]; l float[3]"},
+    {"size and range",
+        "in x float 2,3; s = Size(x); init z int64 () 0; init o int64 () 1; r = Range(z, s, o); "
+        "init e int64 1 1; i = Expand(z, e); y = Reshape(x, r); t = ConstantOfShape(i)",
+        "r int64[6]; y float[2,1,2,3,4,5]; t float[0]"},
+    {"logic on shapes",
+        "in x float 4; s = Shape(x); init k int64 1 4; a = Less(s, k); b = Greater(s, k); "
+        "c = LessOrEqual(s, k); d = GreaterOrEqual(s, k); e = And(c, d); f = Or(a, b); g = Not(f); "
+        "h = And(e, g); init p int64 1 7; init q int64 1 8; w = Where(h, p, q); y = ConstantOfShape(w)",
+        "y float[7]"},
+    {"rounding",
+        "init a float 1 2.5; u = Ceil(a); v = Round(a); i = Cast(u) to=7; j = Cast(v) to=7; "
+        "y = ConstantOfShape(i); z = ConstantOfShape(j)",
+        "y float[3]; z float[2]"},
+    {"truncation",
+        "init a int64 1 7; init b int64 1 2; d = Div(a, b); y = ConstantOfShape(d); init z int64 1 0; "
+        "e = Div(a, z); u = ConstantOfShape(e)",
+        "y float[3]; u float[u[0]]"},
+};
+
+static const struct shape_case stated[] = {
+    {"a stated number wins", "in x float N,3; info y float 2,3; y = Relu(x)", "y float[2,3]"},
+    {"a stated symbol gives way", "in x float N,3; info y float A,B; y = Relu(x)", "y float[N,3]"},
+    {"stated where nothing is known", "in x float ?; info y float A,3; y = Relu(x); z = Relu(y)",
+        "y float[A,3]; z float[A,3]"},
+    {"a stated rank stays", "in x float N,3; info y float 1,2,3; y = Relu(x)", "y float[1,2,3]"},
+    {"a stated number against the inferred one", "in x float 4; info y float 5; y = Relu(x); z = Neg(y)",
+        "y float[5]; z float[5]"},
+    {"a stated type stays", "in x float 4; info y double 4; y = Relu(x)", "y double[4]"},
+};
+
+static const struct shape_case bodies[] = {
+    {"branches that agree",
+        "in c bool; in x float N,3,H; y = If(c) then_branch={ out p; p = Relu(x) } "
+        "else_branch={ out q; init w float 3,3,1 zeros; q = Conv(x, w) }",
+        "y float[N,3,H]; p float[N,3,H]"},
+    {"branches that differ",
+        "in c bool; in x float N,3; y = If(c) then_branch={ out p; p = Relu(x) } "
+        "else_branch={ out q; q = Transpose(x) }",
+        "y float[y[0],y[1]]"},
+    {"branches of different ranks",
+        "in c bool; in x float N,3; y = If(c) then_branch={ out p; p = Relu(x) } "
+        "else_branch={ out q; q = ReduceSum(x) keepdims=0 }",
+        "y float?"},
+    {"loop",
+        "in t int64; in c bool; in x float 2,3; init a int64 1 0; y, z = Loop(t, c, x) body={ in i int64; in "
+        "k bool; "
+        "in u float 2,3; out k2; out v; out w; k2 = Identity(k); v = Relu(u); w = ReduceSum(u, a) keepdims=0 "
+        "}",
+        "y float[2,3]; z float[z[0],3]"},
+    {"scan",
+        "in s float 3; in x float T,3; y, z = Scan(s, x) num_scan_inputs=1 body={ in a float 3; in b float "
+        "3; "
+        "out c; out d; c = Add(a, b); d = Relu(c) }",
+        "y float[3]; z float[T,3]"},
+    {"scan along other axes",
+        "in s float 3; in x float 3,T; y, z = Scan(s, x) num_scan_inputs=1 scan_input_axes=[1] "
+        "scan_output_axes=[-1] body={ in a float 3; in b float 3; out c; out d; c = Add(a, b); "
+        "d = Relu(c) }",
+        "y float[3]; z float[3,T]"},
+};
+
+/* "float[N,3]", "float?" */
+static const char *describe(const struct bnf_graph *g, const struct bnf_shape *shape, char *text, size_t room)
+{
+    size_t used =
+        (size_t)snprintf(text, room, "%s%s", bnf_dtype_name(shape->dtype), shape->rank < 0 ? "?" : "[");
+    for (int i = 0; i < shape->rank; i++) {
+        int64_t dim = shape->dims[i];
+        used += (size_t)snprintf(text + used, room - used, "%s", i ? "," : "");
+        used += dim >= 0 ? (size_t)snprintf(text + used, room - used, "%" PRId64, dim)
+                         : (size_t)snprintf(text + used, room - used, "%s",
+                               dim == BNF_DIM_UNKNOWN ? "?" : g->symbols.text[-2 - dim]);
+    }
+    if (shape->rank >= 0)
+        snprintf(text + used, room - used, "]");
+    return text;
+}
+
+/* How many expectations fail; each is told. */
+static int check_case(const struct shape_case *c)
+{
+    struct bnf_model model;
+    struct bnf_graph graph;
+    struct bnf_err err = {0};
+    char expected[1024], found[256];
+    int failures = 0;
+    notation_read(&model, c->model);
+    if (bnf_graph_build(&graph, &model, &err) || bnf_shapes_infer(&graph, &err)) {
+        print_error("%s: %s\n", c->name, err.text);
+        bnf_model_close(&model);
+        return 1;
+    }
+    snprintf(expected, sizeof expected, "%s", c->expected);
+    for (char *one = strtok(expected, ";"); one; one = strtok(NULL, ";")) {
+        one += strspn(one, " ");
+        char *shape = strchr(one, ' ');
+        assert_non_null(shape);
+        *shape++ = 0;
+        bnf_id value = BNF_NONE;
+        for (bnf_id v = 0; v < graph.value_count; v++)
+            if (strcmp(graph.values[v].name, one) == 0)
+                value = v;
+        if (value != BNF_NONE)
+            describe(&graph, &graph.values[value].shape, found, sizeof found);
+        else
+            snprintf(found, sizeof found, "missing");
+        if (strcmp(found, shape) != 0) {
+            print_error("%s: '%s' is %s instead of %s\n", c->name, one, found, shape);
+            failures++;
+        }
+    }
+    bnf_graph_free(&graph);
+    bnf_model_close(&model);
+    return failures;
+}
+
+static const struct {
+    const struct shape_case *cases;
+    size_t count;
+} tables[] = {
+    {elementwise, COUNT(elementwise)},
+    {windows, COUNT(windows)},
+    {moves, COUNT(moves)},
+    {products, COUNT(products)},
+    {makers, COUNT(makers)},
+    {arithmetic, COUNT(arithmetic)},
+    {stated, COUNT(stated)},
+    {bodies, COUNT(bodies)},
+};
+
+static void test_cases(void **state)
+{
+    int failures = 0;
+    (void)state;
+    for (size_t t = 0; t < COUNT(tables); t++)
+        for (size_t i = 0; i < tables[t].count; i++)
+            failures += check_case(&tables[t].cases[i]);
+    assert_int_equal(failures, 0);
+}
+
+static void test_plain(void **state)
+{
+    int failures = 0;
+    (void)state;
+    for (size_t i = 0; i < COUNT(plain); i++) {
+        char text[128];
+        snprintf(text, sizeof text, "in x double N,3,4\ny = %s(x)\n", plain[i]);
+        struct shape_case c = {plain[i], text, "y double[N,3,4]"};
+        failures += check_case(&c);
+    }
+    assert_int_equal(failures, 0);
+}
+
+/* Every line of the table is found by the search, and has a case above. */
+static void test_every_operator(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+#define BNF_SHAPE_RULE(op_type, infer, arg, elements) #op_type,
+#include "graph/shapes_rules.def"
+#undef BNF_SHAPE_RULE
+    };
+    for (size_t i = 0; i < COUNT(names); i++) {
+        char call[64];
+        bool covered = false;
+        snprintf(call, sizeof call, " %s(", names[i]);
+        assert_non_null(bnf_shape_rule(names[i]));
+        assert_string_equal(bnf_shape_rule(names[i])->op_type, names[i]);
+        for (size_t k = 0; k < COUNT(plain); k++)
+            covered = covered || strcmp(plain[k], names[i]) == 0;
+        for (size_t t = 0; t < COUNT(tables); t++)
+            for (size_t k = 0; k < tables[t].count; k++)
+                covered = covered || strstr(tables[t].cases[k].model, call);
+        if (!covered)
+            fail_msg("no case for %s", names[i]);
+    }
+    assert_null(bnf_shape_rule("Zzz"));
+    assert_null(bnf_shape_rule("Aaa"));
+    assert_null(bnf_shape_rule(""));
+}
+
+/* A node that reads the result of another of the same operator, very often: linear, and not recursive. */
+static void test_long_chain(void **state)
+{
+    (void)state;
+    enum { LENGTH = 20000 };
+    struct bnf_model model;
+    struct bnf_graph graph;
+    struct bnf_err err = {0};
+    notation_read(&model, "in x float N,3,H\ny = Relu(x)\n");
+    Onnx__GraphProto *g = model.proto->graph;
+    Onnx__NodeProto **nodes = bnf_arena_alloc(&model.arena, LENGTH, sizeof *nodes);
+    for (size_t i = 0; i < LENGTH; i++) {
+        nodes[i] = bnf_arena_alloc(&model.arena, 1, sizeof **nodes);
+        *nodes[i] = *g->node[0];
+        nodes[i]->input = bnf_arena_alloc(&model.arena, 1, sizeof(char *));
+        nodes[i]->output = bnf_arena_alloc(&model.arena, 1, sizeof(char *));
+        nodes[i]->input[0] = i ? nodes[i - 1]->output[0] : g->node[0]->input[0];
+        nodes[i]->output[0] = bnf_arena_format(&model.arena, "y%zu", i);
+    }
+    g->node = nodes;
+    g->n_node = LENGTH;
+    assert_int_equal(bnf_graph_build(&graph, &model, &err), BNF_OK);
+    assert_int_equal(bnf_shapes_infer(&graph, &err), BNF_OK);
+    char text[64];
+    bnf_id last = bnf_graph_find(&graph, 0, "y19999");
+    assert_string_equal(describe(&graph, &graph.values[last].shape, text, sizeof text), "float[N,3,H]");
+    bnf_graph_free(&graph);
+    bnf_model_close(&model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_every_operator),
+        cmocka_unit_test(test_long_chain),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
