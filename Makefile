@@ -43,7 +43,8 @@ BIN := $(OUT)/bnfold
 SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/support/*.c))
 UNIT := $(patsubst %.c,$(OUT)/%,$(wildcard tests/unit/test_*.c))
 PROPERTY := $(patsubst %.c,$(OUT)/%,$(wildcard tests/property/*.c))
-PROGRAMS := $(UNIT) $(PROPERTY)
+CONFORMANCE := $(OUT)/tests/conformance/conformance
+PROGRAMS := $(UNIT) $(PROPERTY) $(CONFORMANCE)
 TEST_OBJ := $(PROGRAMS:%=%.o) $(SUPPORT)
 RUN = BUILD='$(BUILD)' MODE='$(MODE)' CC='$(CC)' WERROR='$(WERROR)' PYTHON='$(PYTHON)' MAKE='$(MAKE)' tests/run.sh
 
@@ -112,6 +113,11 @@ valgrind: ## the same under valgrind
 
 lint unit golden property: ## one part of the tests
 	@COUNT=$(COUNT) $(RUN) $@
+
+ONNX_TESTS ?= /usr/share/libonnx-testdata/data
+.PHONY: conformance
+conformance: $(CONFORMANCE) ## ONNX's own backend tests in the evaluator, in float and in double
+	$(CONFORMANCE) $(ONNX_TESTS)
 
 .PHONY: format format-check
 format: ## lays the C out by .clang-format

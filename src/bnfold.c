@@ -137,7 +137,8 @@ static int fold(struct job *job, struct bnf_err *err)
         .keep_overridable = options->keep_overridable,
         .only = options->only,
         .skip = options->skip,
-        .version = BNF_VERSION};
+        .version = BNF_VERSION,
+        .threads = threads(options)};
     struct bnfold_report *report = job->report;
     double start = now();
     int status = about(bnf_fold_model(&job->graph, &how, &job->result, err), err, "fold", job->input);

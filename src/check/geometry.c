@@ -39,6 +39,14 @@ static bool all_are(const int64_t *values, size_t count, int64_t wanted)
     return true;
 }
 
+static bool none_negative(const int64_t *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (values[i] < 0)
+            return false;
+    return true;
+}
+
 /* The padding a Conv really has, begins first. False when it depends on extents that are not known. */
 static bool resolve_pads(const struct bnf_graph *g, bnf_id node, const struct bnf_tensor *weight, int64_t *pads)
 {
@@ -103,12 +111,12 @@ bool bnf_geometry_read(struct bnf_prover *p, struct bnf_side *side, struct bnf_c
     if (!transpose)
         core->passes_shift =
             resolve_pads(&side->graph, core->node, w, values) && all_are(values, 2 * spatial, 0);
-    else /* every output sees every input channel once: no overlap, no gap, no border */
+    else /* every output sees every input channel once: no overlap, no gap; pads only cut off */
         core->passes_shift = all_are(w->dims + 2, spatial, 1) && read_ints(proto, "strides", spatial, 1, values) &&
                              all_are(values, spatial, 1) && !bnf_attr_find(proto, "output_shape") &&
                              read_ints(proto, "output_padding", spatial, 0, values) && all_are(values, spatial, 0) &&
                              padding_of(proto) <= VALID && read_ints(proto, "pads", 2 * spatial, 0, values) &&
-                             all_are(values, 2 * spatial, 0);
+                             none_negative(values, 2 * spatial);
     return true;
 }
 

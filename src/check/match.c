@@ -1,8 +1,6 @@
 /* Is a value of the reference the same function as a value of the candidate? */
 #include "check/prover.h"
 
-#include "graph/attr.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -319,34 +317,10 @@ static bool same_operator_type(const struct bnf_prover *p, bnf_id ref, bnf_id ne
     return op[0] && op[1] && strcmp(op[0], op[1]) == 0;
 }
 
-/* A BatchNormalization whose statistics give no finite numbers must stay as it is. */
-static bool is_broken_norm(struct bnf_prover *p, bnf_id node, bnf_id value)
-{
-    struct bnf_side *side = &p->side[BNF_REF];
-    const struct bnf_graph *g = &side->graph;
-    if (!bnf_is_inference_norm(g, node) || bnf_step_of(p, side, value))
-        return false;
-    double epsilon = (double)bnf_attr_float(g->nodes[node].proto, "epsilon", 1e-5f);
-    for (uint32_t i = 1; i < 5; i++) {
-        const struct bnf_tensor *t = bnf_side_constant(p, side, bnf_node_input(g, node, i));
-        if (!t || !bnf_dtype_is_float(t->dtype))
-            return false;
-        for (size_t c = 0; c < t->count; c++)
-            if (!isfinite(bnf_tensor_at(t, c)) || (i == 4 && !(bnf_tensor_at(t, c) + epsilon > 0)))
-                return true;
-    }
-    return false;
-}
-
 static enum bnf_outcome compare_nodes(struct bnf_prover *p, bnf_id ref, bnf_id new, struct bnf_tally *tally)
 {
     const struct bnf_value *v[2] = {&p->side[0].graph.values[ref], &p->side[1].graph.values[new]};
     const bnf_id node[2] = {v[0]->producer, v[1]->producer};
-    if (!same_operator_type(p, ref, new) && is_broken_norm(p, node[0], ref)) {
-        bnf_say(p, "the statistics of the reference's BatchNormalization give no finite scale and shift, and the "
-                   "candidate computes something else");
-        return BNF_DIFFERENT;
-    }
     enum bnf_outcome outcome = bnf_operator_compare(p, node[0], node[1]);
     if (outcome == BNF_UNKNOWN)
         return outcome;
@@ -395,6 +369,13 @@ static enum bnf_outcome compare_opaque(struct bnf_prover *p, bnf_id ref, bnf_id 
         return BNF_DIFFERENT;
     }
     bnf_id left = a->graph.values[ref].producer, right = b->graph.values[new].producer;
+    bool same = same_operator_type(p, ref, new);
+    if (!same && (bnf_step_is_broken(p, a, ref) || bnf_step_is_broken(p, b, new))) {
+        bnf_say(p, "%s gives no finite scale and shift, and %s computes something else",
+            what_computes(bnf_step_is_broken(p, a, ref) ? a : b, bnf_step_is_broken(p, a, ref) ? ref : new),
+            bnf_step_is_broken(p, a, ref) ? "the candidate" : "the reference");
+        return BNF_DIFFERENT;
+    }
     if (left != BNF_NONE && right != BNF_NONE)
         return compare_nodes(p, ref, new, tally);
     if (left == BNF_NONE && right == BNF_NONE && !is_variable(a, ref) && !is_variable(b, new))

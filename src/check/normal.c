@@ -264,12 +264,12 @@ static void find_step(struct bnf_prover *p, struct bnf_side *side, bnf_id node, 
     for (enum arithmetic op = ADD; op <= DIV && !found; op++)
         if (bnf_node_is(g, node, names[op]))
             found = arithmetic_map(p, side, node, op, step);
-    step->known = true;
+    step->broken = !found && step->map.channels > 0; /* all was well but the numbers */
     if (!found)
         step->input = BNF_NONE;
 }
 
-const struct bnf_step *bnf_step_of(struct bnf_prover *p, struct bnf_side *side, bnf_id value)
+static const struct bnf_step *step_of(struct bnf_prover *p, struct bnf_side *side, bnf_id value)
 {
     const struct bnf_value *v = &side->graph.values[value];
     if (v->producer == BNF_NONE || v->output != 0)
@@ -284,7 +284,19 @@ const struct bnf_step *bnf_step_of(struct bnf_prover *p, struct bnf_side *side, 
         find_step(p, side, v->producer, step);
         side->steps[v->producer] = step;
     }
-    return step->input == BNF_NONE ? NULL : step;
+    return step;
+}
+
+const struct bnf_step *bnf_step_of(struct bnf_prover *p, struct bnf_side *side, bnf_id value)
+{
+    const struct bnf_step *step = step_of(p, side, value);
+    return !step || step->input == BNF_NONE ? NULL : step;
+}
+
+bool bnf_step_is_broken(struct bnf_prover *p, struct bnf_side *side, bnf_id value)
+{
+    const struct bnf_step *step = step_of(p, side, value);
+    return step && step->broken;
 }
 
 /* ---- chains ---- */

@@ -38,8 +38,8 @@ struct bnf_chain {
 
 /* What a node is as an affine map of its first dynamic input; found once per node. */
 struct bnf_step {
-    bool known;
     bnf_id input; /* BNF_NONE: it is none */
+    bool broken;  /* it would be one, if its numbers were finite */
     struct bnf_normal map;
 };
 
@@ -119,6 +119,9 @@ double bnf_limit(const struct bnf_prover *p, int dtype, unsigned tensors);
 
 /* The node's affine map and its input; NULL when it is none. */
 const struct bnf_step *bnf_step_of(struct bnf_prover *p, struct bnf_side *side, bnf_id value);
+
+/* True for a node that would be an affine map if its numbers gave a finite scale and shift. */
+bool bnf_step_is_broken(struct bnf_prover *p, struct bnf_side *side, bnf_id value);
 
 /* True for a BatchNormalization that uses stored statistics: a fixed map of its input. */
 bool bnf_is_inference_norm(const struct bnf_graph *graph, bnf_id node);

@@ -42,8 +42,8 @@ static void store(int dtype, uint64_t bits, uint8_t *at)
 
 /* ---- Cast ---- */
 
-/* magnitude as a double, what does not fit folded into the last bit: rounding it again, to 16 bits, is then
- * as if it were exact. */
+/* magnitude as a double, what does not fit folded into the last bit: rounding it again, to a narrower type,
+ * is then as if it were exact. */
 static double sticky(uint64_t magnitude)
 {
     if (magnitude >> 53)

@@ -89,7 +89,7 @@ static int check_rounding(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id n
         return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "the folded bias of '%s' does not fit %s", text,
             bnf_dtype_name(layer->bias_dtype));
     switch (bnf_pending_check(layer->weight, on_outer ? factors : NULL, on_outer ? NULL : factors,
-        layer->outputs_outer, layer->bias)) {
+        layer->outputs_outer, layer->bias, fold->options->threads)) {
     case BNF_ROUNDING_OVERFLOW:
         return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "the folded weight of '%s' does not fit %s", text,
             bnf_dtype_name(layer->weight->base.dtype));

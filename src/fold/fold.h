@@ -46,6 +46,7 @@ struct bnf_fold_options {
     bool keep_overridable; /* initializers that are graph inputs too are no constants */
     const char *const *only, *const *skip; /* glob patterns over node names; NULL-terminated or NULL */
     const char *version;                   /* for metadata_props "bnfold.version" */
+    unsigned threads;                      /* at most this many read weights at a time; 0: one */
 };
 
 struct bnf_fold_result {

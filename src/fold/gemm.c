@@ -137,7 +137,7 @@ static int check_rounding(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id n
         return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "the folded C of '%s' does not fit %s", text,
             bnf_dtype_name(layer->bias_dtype));
     enum bnf_rounding rounding = bnf_pending_check(layer->weight, on_outer ? factors : NULL, on_outer ? NULL : factors,
-        layer->transposed, layer->bias_count == layer->columns ? layer->bias : NULL);
+        layer->transposed, layer->bias_count == layer->columns ? layer->bias : NULL, fold->options->threads);
     if (rounding == BNF_ROUNDING_FINE)
         return BNF_ANSWER_YES;
     bool over = rounding == BNF_ROUNDING_OVERFLOW;

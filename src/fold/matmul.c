@@ -150,7 +150,7 @@ static int add_move(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, c
     bnf_node_text(fold->graph, node, text, sizeof text);
     const char *type = bnf_dtype_name(layer->weight->base.dtype);
     enum bnf_rounding rounding = bnf_pending_check(layer->weight, on_outer ? factors : NULL,
-        on_outer ? NULL : factors, layer->free_outer, NULL);
+        on_outer ? NULL : factors, layer->free_outer, NULL, fold->options->threads);
     if (rounding == BNF_ROUNDING_OVERFLOW ||
         (shift && !bnf_values_fit(layer->weight->base.dtype, shift, shift_groups * layer->free)))
         return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "a folded constant of '%s' does not fit %s", text, type);

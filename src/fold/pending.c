@@ -1,5 +1,7 @@
 #include "fold/pending.h"
 
+#include "base/threads.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -63,11 +65,40 @@ void bnf_pending_read(const struct bnf_pending *p, size_t first, size_t count, d
     apply(p, first, count, p->outer_scale, p->inner_scale, out);
 }
 
+/* float → double, times scale, → float, without a stop in between: most of what folding writes. */
+static void scale_floats(const uint8_t *restrict in, size_t count, double scale, uint8_t *restrict out)
+{
+    for (size_t i = 0; i < count; i++) {
+        float x;
+        memcpy(&x, in + i * sizeof x, sizeof x);
+        x = (float)((double)x * scale);
+        memcpy(out + i * sizeof x, &x, sizeof x);
+    }
+}
+
+static void fill_floats(const struct bnf_pending *p, size_t first, size_t count, uint8_t *out)
+{
+    while (count) {
+        struct walk w = stretch(p, first, count);
+        double scale = p->outer_scale ? p->outer_scale[w.outer] : 1;
+        if (p->inner_scale)
+            scale *= p->inner_scale[w.inner];
+        scale_floats(p->base.data + first * sizeof(float), w.length, scale, out);
+        out += w.length * sizeof(float);
+        first += w.length;
+        count -= w.length;
+    }
+}
+
 static void fill(const struct bnf_source *source, size_t offset, size_t size, uint8_t *out)
 {
     const struct bnf_pending *p = source->context;
     size_t width = element_size(p), first = offset / width, count = size / width;
     double x[chunk];
+    if (p->base.dtype == BNF_DTYPE_FLOAT && !p->dense && (p->run > 1 || !p->inner_scale)) {
+        fill_floats(p, first, count, out);
+        return;
+    }
     for (size_t done = 0; done < count; done += chunk) {
         size_t n = count - done < chunk ? count - done : chunk;
         bnf_pending_read(p, first + done, n, x);
@@ -188,24 +219,68 @@ bool bnf_values_fit(int dtype, const double *values, size_t count)
     return true;
 }
 
-/* The largest magnitude among the stored elements; infinity when one is not finite. */
-static double largest(const struct bnf_tensor *t)
+/* The largest magnitude of floats. Without their signs they are ordered as integers, NaN and infinity last. */
+static double largest_float(const uint8_t *data, size_t count)
+{
+    int32_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        int32_t bits;
+        memcpy(&bits, data + i * sizeof bits, sizeof bits);
+        bits &= 0x7fffffff;
+        most = bits > most ? bits : most;
+    }
+    float value;
+    memcpy(&value, &most, sizeof value);
+    return isfinite(value) ? (double)value : (double)INFINITY;
+}
+
+static double largest_other(const struct bnf_tensor *t, size_t first, size_t count)
 {
     double most = 0;
     double x[chunk];
-    for (size_t done = 0; done < t->count; done += chunk) {
-        size_t n = t->count - done < chunk ? t->count - done : chunk;
-        bnf_to_double(t->dtype, t->data, done, n, x);
-        double here = 0;
+    for (size_t done = 0; done < count; done += chunk) {
+        size_t n = count - done < chunk ? count - done : chunk;
+        bnf_to_double(t->dtype, t->data, first + done, n, x);
         for (size_t i = 0; i < n; i++) {
             double magnitude = fabs(x[i]);
-            here = magnitude <= here ? here : magnitude; /* a NaN wins */
+            most = magnitude <= most ? most : magnitude; /* a NaN wins */
         }
-        if (!(here <= most))
-            most = here;
         if (!isfinite(most))
             return (double)INFINITY;
     }
+    return most;
+}
+
+enum { most_pieces = 64, smallest_piece = 1 << 18 };
+
+struct search {
+    const struct bnf_tensor *tensor;
+    size_t piece; /* elements */
+    double largest[most_pieces];
+};
+
+static int search_piece(void *context, size_t index)
+{
+    struct search *s = context;
+    size_t first = index * s->piece, rest = s->tensor->count - first;
+    size_t count = rest < s->piece ? rest : s->piece;
+    s->largest[index] = s->tensor->dtype == BNF_DTYPE_FLOAT
+                            ? largest_float(s->tensor->data + first * sizeof(float), count)
+                            : largest_other(s->tensor, first, count);
+    return 0;
+}
+
+/* The largest magnitude among the stored elements; infinity when one is not finite. */
+static double largest(const struct bnf_tensor *t, unsigned threads)
+{
+    struct search s = {.tensor = t, .piece = t->count / most_pieces + 1};
+    if (s.piece < smallest_piece)
+        s.piece = smallest_piece;
+    size_t pieces = (t->count + s.piece - 1) / s.piece;
+    bnf_parallel(threads, pieces, search_piece, &s);
+    double most = 0;
+    for (size_t i = 0; i < pieces; i++)
+        most = s.largest[i] > most ? s.largest[i] : most;
     return most;
 }
 
@@ -260,7 +335,7 @@ static bool underflows(const struct bnf_pending *p, const double *outer, const d
 }
 
 enum bnf_rounding bnf_pending_check(const struct bnf_pending *p, const double *outer, const double *inner,
-    bool channels_outer, const double *bias)
+    bool channels_outer, const double *bias, unsigned threads)
 {
     if (p->dense)
         bnf_bug("only weights are checked as a whole");
@@ -268,7 +343,7 @@ enum bnf_rounding bnf_pending_check(const struct bnf_pending *p, const double *o
                     largest_factor(p->inner_scale, p->groups * p->inner) *
                     largest_factor(outer, p->groups * p->outer) * largest_factor(inner, p->groups * p->inner);
     /* The bound settles nearly every tensor; only a suspicious one is looked at element by element. */
-    if (!(largest(&p->base) * factor <= bnf_dtype_max(p->base.dtype)) && !every_element_fits(p, outer, inner))
+    if (!(largest(&p->base, threads) * factor <= bnf_dtype_max(p->base.dtype)) && !every_element_fits(p, outer, inner))
         return BNF_ROUNDING_OVERFLOW;
     if (p->base.dtype == BNF_DTYPE_FLOAT16 && underflows(p, outer, inner, channels_outer, bias))
         return BNF_ROUNDING_UNDERFLOW;

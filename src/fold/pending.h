@@ -52,7 +52,7 @@ enum bnf_rounding { BNF_ROUNDING_FINE, BNF_ROUNDING_OVERFLOW, BNF_ROUNDING_UNDER
  * is below half the smallest subnormal and without consequence): on some outer or inner channel, whichever `outer`
  * says, Σ|exact − stored| > 2u·(Σ|exact| + |bias|). bias may be NULL. */
 enum bnf_rounding bnf_pending_check(const struct bnf_pending *pending, const double *outer, const double *inner,
-    bool channels_outer, const double *bias);
+    bool channels_outer, const double *bias, unsigned threads);
 
 /* True when rounding these values to a float type stays finite. */
 bool bnf_values_fit(int dtype, const double *values, size_t count);

@@ -6,7 +6,7 @@
 /* Beyond this a double does not hold every integer. */
 #define EXACT 9007199254740992.0
 
-int bnf_axis(int64_t axis, int rank)
+int bnf_shape_axis(int64_t axis, int rank)
 {
     if (axis < -rank || axis >= rank)
         return -1;

@@ -76,7 +76,7 @@ bool bnf_op_list(const struct bnf_op *op, const char *attribute, uint32_t slot, 
 void bnf_op_know(const struct bnf_op *op, const struct bnf_vector *vector);
 
 /* axis counted from the front, or -1 when it is out of range. */
-int bnf_axis(int64_t axis, int rank);
+int bnf_shape_axis(int64_t axis, int rank);
 
 /* An element that must be a number, clamped to int64; false when it is none. */
 bool bnf_element_int(struct bnf_element element, int64_t *out);

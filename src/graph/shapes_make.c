@@ -112,7 +112,7 @@ void bnf_shape_one_hot(const struct bnf_op *op)
 {
     struct bnf_dims in = bnf_op_input(op, 0), out = {.dtype = bnf_op_input(op, 2).dtype, .rank = -1};
     struct bnf_vector depth;
-    int axis = in.rank < 0 ? -1 : bnf_axis(bnf_attr_int(op->proto, "axis", -1), in.rank + 1);
+    int axis = in.rank < 0 ? -1 : bnf_shape_axis(bnf_attr_int(op->proto, "axis", -1), in.rank + 1);
     if (axis >= 0 && in.rank < BNF_RANK_MAX) {
         bool known = bnf_op_vector(op, 1, &depth) && depth.count == 1;
         out.rank = in.rank + 1;
@@ -142,7 +142,7 @@ void bnf_shape_non_max_suppression(const struct bnf_op *op)
 void bnf_shape_compress(const struct bnf_op *op)
 {
     struct bnf_dims in = bnf_op_input(op, 0);
-    int axis = bnf_axis(bnf_attr_int(op->proto, "axis", 0), in.rank);
+    int axis = bnf_shape_axis(bnf_attr_int(op->proto, "axis", 0), in.rank);
     if (!bnf_attr_find(op->proto, "axis")) {
         bnf_op_output_rank(op, 0, in.dtype, 1);
         return;
@@ -240,7 +240,7 @@ void bnf_shape_scan(const struct bnf_op *op)
     const int64_t *from = bnf_attr_ints(op->proto, "scan_input_axes", &in_axes);
     const int64_t *to = bnf_attr_ints(op->proto, "scan_output_axes", &out_axes);
     struct bnf_dims first = bnf_op_input(op, carried);
-    int along = bnf_axis(from && in_axes ? from[0] : 0, first.rank);
+    int along = bnf_shape_axis(from && in_axes ? from[0] : 0, first.rank);
     int64_t steps = along >= 0 ? first.dims[along] : BNF_DIM_UNKNOWN;
     for (uint32_t i = 0; i < node->output_count && i < body->output_count; i++) {
         struct bnf_dims out = value_shape(op, body->outputs[i]);
@@ -250,7 +250,7 @@ void bnf_shape_scan(const struct bnf_op *op)
             bnf_op_output(op, i, &out);
         } else {
             int64_t axis = to && i - carried < out_axes ? to[i - carried] : 0;
-            output_steps(op, i, &out, out.rank < 0 ? -1 : bnf_axis(axis, out.rank + 1), steps);
+            output_steps(op, i, &out, out.rank < 0 ? -1 : bnf_shape_axis(axis, out.rank + 1), steps);
         }
     }
 }

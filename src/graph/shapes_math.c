@@ -184,7 +184,7 @@ void bnf_shape_reduce(const struct bnf_op *op)
     }
     for (size_t i = 0; in.rank >= 0 && known && i < axes.count; i++) {
         int64_t listed;
-        int axis = bnf_element_int(axes.items[i], &listed) ? bnf_axis(listed, in.rank) : -1;
+        int axis = bnf_element_int(axes.items[i], &listed) ? bnf_shape_axis(listed, in.rank) : -1;
         known = axis >= 0;
         if (known)
             marked[axis] = true;
@@ -209,7 +209,7 @@ void bnf_shape_reduce(const struct bnf_op *op)
 void bnf_shape_arg_reduce(const struct bnf_op *op)
 {
     struct bnf_dims in = bnf_op_input(op, 0), out = {.dtype = BNF_DTYPE_INT64};
-    int axis = bnf_axis(bnf_attr_int(op->proto, "axis", 0), in.rank);
+    int axis = bnf_shape_axis(bnf_attr_int(op->proto, "axis", 0), in.rank);
     bool keep = bnf_attr_int(op->proto, "keepdims", 1) != 0;
     if (axis < 0) {
         bnf_op_output_rank(op, 0, out.dtype, -1);
@@ -232,7 +232,7 @@ void bnf_shape_det(const struct bnf_op *op)
 void bnf_shape_top_k(const struct bnf_op *op)
 {
     struct bnf_dims in = bnf_op_input(op, 0);
-    int axis = bnf_axis(bnf_attr_int(op->proto, "axis", -1), in.rank);
+    int axis = bnf_shape_axis(bnf_attr_int(op->proto, "axis", -1), in.rank);
     struct bnf_vector k;
     if (axis >= 0) {
         int64_t stated = bnf_attr_int(op->proto, "k", -1);
@@ -261,7 +261,7 @@ void bnf_shape_layer_norm(const struct bnf_op *op)
 {
     struct bnf_dims x = bnf_op_input(op, 0);
     bnf_op_output(op, 0, &x);
-    int axis = bnf_axis(bnf_attr_int(op->proto, "axis", -1), x.rank);
+    int axis = bnf_shape_axis(bnf_attr_int(op->proto, "axis", -1), x.rank);
     for (int i = axis; i >= 0 && i < x.rank; i++)
         x.dims[i] = 1;
     if (axis < 0)

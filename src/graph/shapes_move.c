@@ -21,7 +21,7 @@ void bnf_shape_concat(const struct bnf_op *op)
         if (out.rank < 0) {
             out = (struct bnf_dims){.dtype = out.dtype, .rank = in.rank};
             memcpy(out.dims, in.dims, sizeof out.dims);
-            axis = bnf_axis(bnf_attr_int(op->proto, "axis", 1), in.rank);
+            axis = bnf_shape_axis(bnf_attr_int(op->proto, "axis", 1), in.rank);
         }
         if (in.rank != out.rank || axis < 0) { /* contradictory */
             out.rank = -1;
@@ -41,7 +41,7 @@ void bnf_shape_concat(const struct bnf_op *op)
 void bnf_shape_split(const struct bnf_op *op)
 {
     struct bnf_dims in = bnf_op_input(op, 0);
-    int axis = bnf_axis(bnf_attr_int(op->proto, "axis", 0), in.rank);
+    int axis = bnf_shape_axis(bnf_attr_int(op->proto, "axis", 0), in.rank);
     uint32_t count = op->all->graph->nodes[op->node].output_count;
     struct bnf_vector parts;
     bool listed = bnf_op_list(op, "split", 1, &parts), given = listed || bnf_op_has(op, 1);
@@ -103,7 +103,7 @@ void bnf_shape_slice(const struct bnf_op *op)
     for (size_t i = 0; in.rank >= 0 && known && i < starts.count; i++) {
         int64_t listed = (int64_t)i;
         known = all_axes || bnf_element_int(axes.items[i], &listed);
-        int axis = known ? bnf_axis(listed, in.rank) : -1;
+        int axis = known ? bnf_shape_axis(listed, in.rank) : -1;
         if (axis < 0) {
             known = false;
             break;
@@ -202,7 +202,7 @@ static bool mark_axes(const struct bnf_vector *axes, int rank, bool *marked)
 {
     for (size_t i = 0; i < axes->count; i++) {
         int64_t listed;
-        int axis = bnf_element_int(axes->items[i], &listed) ? bnf_axis(listed, rank) : -1;
+        int axis = bnf_element_int(axes->items[i], &listed) ? bnf_shape_axis(listed, rank) : -1;
         if (axis < 0 || marked[axis])
             return false;
         marked[axis] = true;
@@ -290,7 +290,7 @@ void bnf_shape_pad(const struct bnf_op *op)
     for (size_t i = 0; known && i < count; i++) {
         int64_t listed = (int64_t)i, before, after;
         known = !given || bnf_element_int(axes.items[i], &listed);
-        int axis = known ? bnf_axis(listed, in.rank) : -1;
+        int axis = known ? bnf_shape_axis(listed, in.rank) : -1;
         known = axis >= 0;
         if (!known)
             break;
@@ -343,7 +343,7 @@ void bnf_shape_gather(const struct bnf_op *op)
 {
     struct bnf_dims data = bnf_op_input(op, 0), index = bnf_op_input(op, 1),
                     out = {.dtype = data.dtype, .rank = -1};
-    int axis = bnf_axis(bnf_attr_int(op->proto, "axis", 0), data.rank);
+    int axis = bnf_shape_axis(bnf_attr_int(op->proto, "axis", 0), data.rank);
     if (data.rank > 0 && index.rank >= 0 && axis >= 0 && data.rank - 1 + index.rank <= BNF_RANK_MAX) {
         out.rank = 0;
         for (int i = 0; i < axis; i++)

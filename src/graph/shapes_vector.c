@@ -90,7 +90,7 @@ void bnf_elements_gather(const struct bnf_op *op)
     for (size_t i = 0; i < index.count; i++) {
         int64_t at = 0;
         bool fits = bnf_element_int(index.items[i], &at);
-        int from = fits ? bnf_axis(at, (int)data.count) : -1;
+        int from = fits ? bnf_shape_axis(at, (int)data.count) : -1;
         out.items[out.count++] = from < 0 ? unknown : data.items[from];
     }
     bnf_op_know(op, &out);

@@ -271,7 +271,7 @@ static bool resize_axes(const struct bnf_op *op, int rank, int *axes, size_t *co
     if (*count > (size_t)rank)
         return false;
     for (size_t i = 0; i < *count; i++) {
-        axes[i] = list ? bnf_axis(list[i], rank) : (int)i;
+        axes[i] = list ? bnf_shape_axis(list[i], rank) : (int)i;
         if (axes[i] < 0)
             return false;
     }

@@ -72,18 +72,31 @@ static enum fault_effect matrix(struct subject *s, struct make *m, enum node_fau
     return FAULT_ASK;
 }
 
-/* Two layers that shared a weight in the source and no longer do: the second reads what the first needs. */
+/* The folded weight of a layer; NULL when it has none. */
+static const Onnx__TensorProto *folded_weight(const struct make *m, const Onnx__NodeProto *node)
+{
+    bool layer = is(node, "Conv") || is(node, "ConvTranspose") || is(node, "Gemm") || is(node, "MatMul");
+    return layer ? make_find_initializer(m, node->input[1]) : NULL;
+}
+
+/* Do these two come of the same constant of the source, whose name both begin with? */
+static bool same_origin(const char *a, const char *b)
+{
+    const char *mark = strstr(a, ".bnfold");
+    size_t stem = mark ? (size_t)(mark - a) : strlen(a);
+    return strcmp(a, b) != 0 && strncmp(a, b, stem) == 0 && (!b[stem] || strncmp(b + stem, ".bnfold", 7) == 0);
+}
+
+/* Two layers that shared a weight in the source and no longer do: one reads what the other needs. */
 static enum fault_effect clobber(struct subject *s, struct make *m)
 {
     for (size_t i = 0; i < m->graph->n_node; i++) {
         Onnx__NodeProto *a = m->graph->node[i];
-        const char *mark = a->n_input > 1 ? strstr(a->input[1], ".bnfold") : NULL;
-        for (size_t k = 0; mark && k < m->graph->n_node; k++) {
+        const Onnx__TensorProto *from = folded_weight(m, a);
+        for (size_t k = 0; from && k < m->graph->n_node; k++) {
             Onnx__NodeProto *b = m->graph->node[k];
-            size_t stem = (size_t)(mark - a->input[1]);
-            if (i == k || b->n_input < 2 || !is(a, b->op_type) || strncmp(a->input[1], b->input[1], stem) != 0 ||
-                strcmp(a->input[1], b->input[1]) == 0 || (b->input[1][stem] && b->input[1][stem] != '.') ||
-                !rng_percent(&s->rng, 70))
+            const Onnx__TensorProto *to = folded_weight(m, b);
+            if (!to || !is(a, b->op_type) || !same_origin(from->name, to->name) || !rng_percent(&s->rng, 70))
                 continue;
             b->input[1] = a->input[1];
             return FAULT_ASK;

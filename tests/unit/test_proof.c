@@ -442,7 +442,7 @@ static void test_batchnorm(void **state)
             REFUTED, NULL, 0, 0},
         {"no root of what is negative", IN "init g float 2 1 1; init z float 2 0 0; init v float 2 1 -1\n"
                                         "y = BatchNormalization(x, g, z, z, v) epsilon=0.0",
-            IN "y = Identity(x)", UNPROVED, NULL, 0, 0},
+            IN "y = Identity(x)", REFUTED, "no finite scale", 0, 0},
         {"no root of what is negative, folded", IN "init W float 2,2,1,1 1 2 3 4; init g float 2 1 1; init z float 2 0 0; init v float 2 1 -1\n"
                                                 "c = Conv(x, W); y = BatchNormalization(c, g, z, z, v) epsilon=0.0",
             IN "init W float 2,2,1,1 1 2 3 4; y = Conv(x, W)", REFUTED, "no finite scale", 0, 0},
@@ -450,6 +450,8 @@ static void test_batchnorm(void **state)
             IN "init g float 2 1 nan; init z float 2 0 0; init v float 2 1 1; y = BatchNormalization(x, g, z, z, v)", PROVED, NULL, 0, 0},
         {"NaN weights", IN "init W float 2,2,1,1 1 2 3 4; init s float 2,1,1 1 1; c = Conv(x, W); y = Mul(c, s)",
             IN "init W float 2,2,1,1 1 2 nan 4; y = Conv(x, W)", REFUTED, "nan", 0, 0},
+        {"an infinite summand", IN "a = Relu(x); init s float 2,1,1 1 1; y = Mul(a, s)",
+            IN "a = Relu(x); init t float 2,1,1 1 inf; y = Add(a, t)", REFUTED, "no finite scale", 0, 0},
         {"infinite weights", IN "init W float 2,2,1,1 1 2 3 4; init s float 2,1,1 1 1; c = Conv(x, W); y = Mul(c, s)",
             IN "init W float 2,2,1,1 1 2 inf 4; y = Conv(x, W)", REFUTED, "is inf instead of 3", 0, 0},
         {"a channel that is broadcast is no channel", "in x float 1,C,4; out y; init s float 2,1 1 1; y = Mul(x, s)",
