@@ -14,7 +14,7 @@ COUNT ?= 1000
 PACKAGES = libprotobuf-c libcjson openblas libzip
 # What building and testing need, and what the networks of the zoo need on top.
 DEBIAN = gcc clang make pkg-config libprotobuf-c-dev protobuf-c-compiler libcjson-dev libcmocka-dev libopenblas-dev libzip-dev valgrind \
-         python3 python3-numpy python3-onnx
+         python3 python3-numpy python3-onnx libonnx-testdata
 DEBIAN_ZOO = python3-torch python3-torchvision nodejs npm
 APT = $(if $(filter-out 0,$(shell id -u)),sudo) env DEBIAN_FRONTEND=noninteractive apt-get
 

@@ -318,7 +318,7 @@ static struct set *find_set(struct tally *t, const char *name)
         exit(2);
     }
     struct set *set = &t->sets[t->set_count++];
-    snprintf(set->name, sizeof set->name, "%s", name);
+    snprintf(set->name, sizeof set->name, "%.127s", name);
     return set;
 }
 
