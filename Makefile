@@ -13,8 +13,8 @@ COUNT ?= 1000
 
 PACKAGES = libprotobuf-c libcjson openblas libzip
 # What building and testing need, and what the networks of the zoo need on top.
-DEBIAN = gcc clang make pkg-config libprotobuf-c-dev protobuf-c-compiler libcjson-dev libcmocka-dev libopenblas-dev libzip-dev valgrind \
-         python3 python3-numpy python3-onnx libonnx-testdata
+DEBIAN = gcc clang make pkg-config libprotobuf-c-dev protobuf-c-compiler libcjson-dev libopenblas-dev libzip-dev \
+         libcmocka-dev valgrind python3 python3-numpy python3-onnx libonnx-testdata
 DEBIAN_ZOO = python3-torch python3-torchvision nodejs npm
 APT = $(if $(filter-out 0,$(shell id -u)),sudo) env DEBIAN_FRONTEND=noninteractive apt-get
 
@@ -141,8 +141,8 @@ npm $(NODE_MODULES)/onnxruntime-node: ## ONNX Runtime for node, without its GPU 
 verify-zoo: $(BIN) $(NODE_MODULES)/onnxruntime-node ## folds the zoo and lets ONNX Runtime judge
 	NODE_PATH='$(NODE_MODULES)' $(PYTHON) tests/zoo/verify.py models/zoo $(BIN)
 
-bench: $(BIN) ## speed and memory
-	BNFOLD='$(abspath $(BIN))' tests/bench/bench.sh
+bench: $(BIN) ## speed and memory on the zoo, against cp
+	$(PYTHON) tests/bench/bench.py $(BIN) models/zoo
 
 # ---- the rest
 
@@ -159,9 +159,11 @@ install: $(BIN) ## into $(DESTDIR)$(PREFIX)
 	install -D -m 644 src/bnfold.h $(DESTDIR)$(PREFIX)/include/bnfold.h
 	install -D -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libbnfold.a
 	install -D -m 644 cli/bnfold.1 $(DESTDIR)$(PREFIX)/share/man/man1/bnfold.1
+	install -D -m 644 cli/bnfold.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bnfold
 
 uninstall: ## takes it out again
-	cd $(DESTDIR)$(PREFIX) && rm -f bin/bnfold include/bnfold.h lib/libbnfold.a share/man/man1/bnfold.1
+	cd $(DESTDIR)$(PREFIX) && rm -f bin/bnfold include/bnfold.h lib/libbnfold.a share/man/man1/bnfold.1 \
+	    share/bash-completion/completions/bnfold
 
 clean: ## removes what was built
 	rm -rf $(BUILD)/release $(BUILD)/asan $(BUILD)/valgrind $(BUILD)/gen

@@ -23,11 +23,13 @@ add()
     passed=$((passed + $1)) failed=$((failed + $2))
 }
 
-# A program with a command in front is one script.
+# For the golden tests a program with a command in front is one script. Valgrind's own messages must not mix with the
+# program's; its exit status tells of errors.
 BNFOLD=$OUT/bnfold
 if [ -n "$WRAP" ]; then
     BNFOLD=$logs/bnfold
-    printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$WRAP" "$OUT/bnfold" >"$BNFOLD"
+    quiet=${WRAP/#valgrind/valgrind --log-file=$logs/valgrind.%p}
+    printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$quiet" "$OUT/bnfold" >"$BNFOLD"
     chmod +x "$BNFOLD"
 fi
 
@@ -118,7 +120,10 @@ for part; do
     lint) check tests/lint.sh ;;
     unit) programs unit 'test_*' ;;
     property) programs property '*' ;;
-    golden) script tests/golden/run.sh "$BNFOLD" ;;
+    golden)
+        script tests/golden/run.sh "$BNFOLD"
+        grep -h '^==' "$logs"/valgrind.* 2>/dev/null
+        ;;
     *)
         echo "run.sh: unknown part '$part', there are lint, unit, golden, property" >&2
         exit 2

@@ -144,3 +144,17 @@ void bnf_arena_free(struct bnf_arena *arena)
     }
     bnf_arena_init(arena, arena->limit);
 }
+
+void bnf_arena_reset(struct bnf_arena *arena)
+{
+    struct bnf_arena_block *kept = arena->blocks;
+    if (!kept || kept->size != BLOCK_SIZE) {
+        bnf_arena_free(arena);
+        return;
+    }
+    arena->blocks = kept->next;
+    bnf_arena_free(arena);
+    kept->next = NULL;
+    kept->used = 0;
+    arena->blocks = kept;
+}

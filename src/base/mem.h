@@ -43,4 +43,7 @@ char *bnf_arena_format(struct bnf_arena *arena, const char *format, ...) __attri
 /* Frees every block; the arena is empty and usable again. */
 void bnf_arena_free(struct bnf_arena *arena);
 
+/* The same for an arena that is about to be used again: one block stays for that. */
+void bnf_arena_reset(struct bnf_arena *arena);
+
 #endif

@@ -72,11 +72,31 @@ static void note_joined(struct bnf_fold *fold, const struct bnf_plan *plan, cons
     }
 }
 
+/* Forward is better than leaving an Add behind a MatMul, which has no bias, where it leaves nothing. */
+static int forward_leaves_nothing(struct bnf_fold *fold, struct bnf_site *site, const struct bnf_affine *affine,
+    struct bnf_err *err)
+{
+    struct bnf_plan plan;
+    int answer = bnf_plan_walk(fold, &plan, site, affine, BNF_WALK_FORWARD, BNF_STYLE_JOIN, err);
+    if (answer == BNF_ANSWER_YES && plan.affines_added)
+        answer = BNF_ANSWER_NO;
+    bnf_plan_free(&plan);
+    return answer;
+}
+
 static int try_walk(struct bnf_fold *fold, struct bnf_site *site, const struct bnf_affine *affine, enum bnf_walk walk,
     enum bnf_style style, size_t *depth, struct bnf_err *err)
 {
     struct bnf_plan plan;
     int answer = bnf_plan_walk(fold, &plan, site, affine, walk, style, err);
+    if (answer == BNF_ANSWER_YES && walk == BNF_WALK_BACK && plan.affines_added) {
+        int better = forward_leaves_nothing(fold, site, affine, err);
+        if (better != BNF_ANSWER_NO) {
+            bnf_plan_free(&plan);
+            return better < 0 ? better
+                              : try_walk(fold, site, affine, BNF_WALK_FORWARD, BNF_STYLE_JOIN, depth, err);
+        }
+    }
     if (answer == BNF_ANSWER_YES) {
         answer = bnf_plan_apply(fold, &plan, site, err);
         if (!answer)
@@ -129,7 +149,7 @@ static int fold_sites(struct bnf_fold *fold, bool *changed, struct bnf_err *err)
         moved = false;
         for (size_t i = 0; i < fold->site_count; i++) {
             int status = try_site(fold, i, &moved, err);
-            bnf_arena_free(&fold->scratch);
+            bnf_arena_reset(&fold->scratch);
             if (status)
                 return status;
         }
@@ -146,7 +166,7 @@ static int lower_sites(struct bnf_fold *fold, bool *changed, struct bnf_err *err
             fold->graph->nodes[site->node].dead)
             continue;
         int status = bnf_lower(fold, i, err);
-        bnf_arena_free(&fold->scratch);
+        bnf_arena_reset(&fold->scratch);
         if (status)
             return status;
         *changed = *changed || site->verdict == BNF_SITE_LOWERED;
@@ -210,7 +230,7 @@ static void forget_scalars(struct bnf_fold *fold)
                       site->reason != BNF_REASON_NOT_SELECTED && !fold->graph->nodes[site->node].dead &&
                       bnf_elementwise_read(fold, site->node, &slot, &affine, NULL) == BNF_ANSWER_YES &&
                       affine.axis == BNF_AXIS_ANY;
-        bnf_arena_free(&fold->scratch);
+        bnf_arena_reset(&fold->scratch);
         if (!scalar)
             fold->sites[kept++] = *site;
     }
@@ -223,7 +243,7 @@ static int run(struct bnf_fold *fold, struct bnf_fold_result *result, struct bnf
     int status = bnf_sites_find(fold, err);
     for (size_t i = 0; !status && i < fold->site_count; i++) {
         int answer = bnf_site_read(fold, i, err);
-        bnf_arena_free(&fold->scratch);
+        bnf_arena_reset(&fold->scratch);
         status = answer < 0 ? answer : BNF_OK;
     }
     if (!status)
@@ -252,9 +272,16 @@ int bnf_fold_model(struct bnf_graph *graph, const struct bnf_fold_options *optio
     int status = bnf_constants_init(&fold.constants, graph, options->keep_overridable, err);
     if (!status)
         status = run(&fold, result, err);
-    result->sites = fold.sites;
-    result->site_count = fold.site_count;
+    result->sites = bnf_arena_alloc(fold.arena, fold.site_count, sizeof *result->sites);
+    if (!status && !result->sites)
+        status = bnf_fail_memory(err);
+    if (!status && fold.site_count)
+        memcpy(result->sites, fold.sites, fold.site_count * sizeof *result->sites);
+    result->site_count = status ? 0 : fold.site_count;
     bnf_constants_free(&fold.constants);
+    bnf_free(fold.sites);
+    bnf_free(fold.affines);
+    bnf_free(fold.rewritten);
     bnf_arena_free(&fold.scratch);
     bnf_free(fold.pending);
     bnf_table_free(&fold.pending_index);

@@ -48,6 +48,8 @@ int bnf_refuse(struct bnf_fold *fold, struct bnf_plan *plan, enum bnf_reason rea
     plan->reason = reason;
     plan->detail = bnf_arena_copy(&fold->scratch, text, strlen(text)); /* NULL reads as no detail */
     plan->depth = plan->asked.size;
+    if (reason == BNF_REASON_NO_RULE && plan->depth)
+        plan->depth--; /* an operator that knows nothing of affines was not really asked */
     return BNF_ANSWER_NO;
 }
 

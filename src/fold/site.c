@@ -198,6 +198,12 @@ static bool is_elementwise(const struct bnf_graph *g, bnf_id node)
            bnf_node_is(g, node, "Div");
 }
 
+/* What an earlier run left over: nothing took it then, with everything around it still there. */
+static bool is_leftover(const struct bnf_graph *g, bnf_id constant)
+{
+    return constant != BNF_NONE && strstr(g->values[constant].name, ".bnfold");
+}
+
 /* BatchNormalizations everywhere; Mul, Add, Sub and Div by constants outside functions. */
 static bool is_site(struct bnf_fold *fold, bnf_id node, enum bnf_site_kind *kind, int *status, struct bnf_err *err)
 {
@@ -213,37 +219,37 @@ static bool is_site(struct bnf_fold *fold, bnf_id node, enum bnf_site_kind *kind
     *kind = BNF_SITE_AFFINE;
     int answer = bnf_elementwise_read(fold, node, &slot, &affine, err);
     *status = answer < 0 ? answer : BNF_OK;
-    bnf_arena_free(&fold->scratch);
-    return answer == BNF_ANSWER_YES;
+    bnf_arena_reset(&fold->scratch);
+    return answer == BNF_ANSWER_YES && !is_leftover(g, bnf_node_input(g, node, 1 - slot));
+}
+
+static int add_if_site(struct bnf_fold *fold, bnf_id node, struct bnf_err *err)
+{
+    enum bnf_site_kind kind;
+    int status;
+    char text[256];
+    if (!is_site(fold, node, &kind, &status, err))
+        return status;
+    bnf_node_text(fold->graph, node, text, sizeof text);
+    const char *name = bnf_arena_copy(fold->arena, text, strlen(text));
+    size_t count = fold->site_count + 1;
+    if (!name || !bnf_table_put(&fold->site_index, node, (bnf_id)fold->site_count) ||
+        !bnf_reserve(&fold->sites, &fold->site_capacity, count, sizeof *fold->sites) ||
+        !bnf_reserve(&fold->affines, &fold->affine_capacity, count, sizeof *fold->affines) ||
+        !bnf_reserve(&fold->rewritten, &fold->rewritten_capacity, count, sizeof *fold->rewritten))
+        return bnf_fail_memory(err);
+    fold->sites[fold->site_count++] = (struct bnf_site){.node = node, .name = name, .kind = kind};
+    return BNF_OK;
 }
 
 int bnf_sites_find(struct bnf_fold *fold, struct bnf_err *err)
 {
-    struct bnf_graph *g = fold->graph;
-    size_t most = 0;
-    for (bnf_id node = 0; node < g->node_count; node++)
-        most += is_elementwise(g, node) || bnf_node_is(g, node, "BatchNormalization");
-    fold->sites = bnf_arena_alloc(fold->arena, most, sizeof *fold->sites);
-    fold->affines = bnf_arena_alloc(fold->arena, most, sizeof *fold->affines);
-    fold->rewritten = bnf_arena_alloc(fold->arena, most, sizeof *fold->rewritten);
-    if (!fold->sites || !fold->affines || !fold->rewritten)
-        return bnf_fail_memory(err);
+    const struct bnf_graph *g = fold->graph;
     for (bnf_id scope = 0; scope < g->scope_count; scope++) {
         for (size_t i = 0; i < g->scopes[scope].order_count; i++) {
-            bnf_id node = g->scopes[scope].order[i];
-            enum bnf_site_kind kind;
-            int status;
-            char text[256];
-            bool found = is_site(fold, node, &kind, &status, err);
+            int status = add_if_site(fold, g->scopes[scope].order[i], err);
             if (status)
                 return status;
-            if (!found)
-                continue;
-            bnf_node_text(g, node, text, sizeof text);
-            const char *name = bnf_arena_copy(fold->arena, text, strlen(text));
-            if (!name || !bnf_table_put(&fold->site_index, node, (bnf_id)fold->site_count))
-                return bnf_fail_memory(err);
-            fold->sites[fold->site_count++] = (struct bnf_site){.node = node, .name = name, .kind = kind};
         }
     }
     return BNF_OK;

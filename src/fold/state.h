@@ -14,11 +14,11 @@ struct bnf_fold {
     struct bnf_table pending_index;
     struct bnf_pending **pending; /* constants rewritten so far, by what pending_index says; heap */
     size_t pending_count, pending_capacity;
-    struct bnf_table site_index;   /* node → site */
-    struct bnf_site *sites;
-    struct bnf_affine *affines; /* of each site: what it computes now (merged ones included); scale NULL: none */
-    bool *rewritten;            /* of each site: its stored parameters no longer say what it computes */
-    size_t site_count;
+    struct bnf_table site_index; /* node → site */
+    struct bnf_site *sites;      /* heap, like the two that go with them */
+    struct bnf_affine *affines;  /* of each site: what it computes now (merged ones included); scale NULL: none */
+    bool *rewritten;             /* of each site: its stored parameters no longer say what it computes */
+    size_t site_count, site_capacity, affine_capacity, rewritten_capacity;
 };
 
 /* The pending constant behind a value that folding made, or NULL. */

@@ -1,7 +1,8 @@
 /* Puts faults of every kind into correct folds: the proof refutes each one that changes anything.
  *
- * Environment: COUNT / 2 models (500) are looked through from SEED on (1), and further ones, up to 20 times as many,
- * until every kind was seen 20 times; VERBOSE=1 tells of each that was missed; SAVE, a folder for these. */
+ * Environment: COUNT / 2 models (500) are looked through from SEED on (1), and further ones, up to 20 times
+ * as many, until every kind was seen 20 times; VERBOSE=1 tells of each that was missed; SAVE, a folder for
+ * these. */
 #include "support/fault.h"
 
 #include "onnx/dtype.h"
@@ -33,7 +34,8 @@ static void save(const struct packed *packed, uint64_t seed, const char *kind, c
 }
 
 /* The faulty fold: of the changed source, or the changed fold itself. */
-static bool make_faulty(struct subject *s, const struct fault *fault, struct packed *faulty, enum fault_effect *effect)
+static bool make_faulty(
+    struct subject *s, const struct fault *fault, struct packed *faulty, enum fault_effect *effect)
 {
     struct make m;
     make_open(&m, fault->before ? &s->source : &s->folded);
@@ -78,7 +80,8 @@ static void try_fault(struct subject *s, uint64_t seed, const struct fault *faul
         static const char *const verdicts[] = {"proved", "warned of", "refuted", "unproved"};
         const char *word = verdict < 0 ? "an error" : verdicts[verdict];
         if (!*score->missed || getenv("VERBOSE"))
-            snprintf(score->missed, sizeof score->missed, "seed %llu: %s: %s", (unsigned long long)seed, word, text);
+            snprintf(score->missed, sizeof score->missed, "seed %llu: %s: %s", (unsigned long long)seed, word,
+                text);
         if (getenv("VERBOSE"))
             printf("%s: %s\n", fault->name, score->missed);
         save(&s->source, seed, fault->name, "source");
@@ -118,7 +121,9 @@ int main(void)
         const struct score *score = &scores[k];
         bool fine = score->refuted == score->counted && (score->counted >= enough || short_run);
         printf("%-38s  %7zu of %7zu  %7zu%s\n", faults[k].name, score->refuted, score->counted, score->small,
-            fine ? "" : score->refuted == score->counted ? "  too few" : "  MISSED");
+            fine                               ? ""
+            : score->refuted == score->counted ? "  too few"
+                                               : "  MISSED");
         if (*score->missed)
             printf("  %s\n", score->missed);
         passed += fine;

@@ -1,8 +1,8 @@
-/* Folds generated models and asks four judges: the proof, the reference evaluator, the graph builder, and a second
- * fold.
+/* Folds generated models and asks four judges: the proof, the reference evaluator, the graph builder, and a
+ * second fold.
  *
- * Environment: COUNT models (1000) from SEED on (1); SAVE, a folder for the models of failures; DUMP, a folder for all
- * of them. */
+ * Environment: COUNT models (1000) from SEED on (1); SAVE, a folder for the models of failures; DUMP, a
+ * folder for all of them. */
 #include "support/folding.h"
 #include "support/gen.h"
 
@@ -57,8 +57,8 @@ static void ask_proof(struct trial *t)
         complain(t, verdict == BNF_PROOF_REFUTED ? "refuted" : "not proved", text);
 }
 
-/* Outputs of the two within what rounding the stored weights explains: each of the layers adds an error of at most
- * about u of the terms it sums, to one that the layers before it already had. */
+/* Outputs of the two within what rounding the stored weights explains: each of the layers adds an error of at
+ * most about u of the terms it sums, to one that the layers before it already had. */
 static void compare(struct trial *t, const struct eval *a, const struct eval *b)
 {
     double u = bnf_dtype_roundoff(t->gen.dtype);
@@ -78,8 +78,9 @@ static void compare(struct trial *t, const struct eval *a, const struct eval *b)
             if (off <= allowed)
                 continue;
             char text[200];
-            snprintf(text, sizeof text, "output %zu element %zu is %.9g, was %.9g: off by %.3g, allowed is %.3g", i, k,
-                q->value[k], p->value[k], off, allowed);
+            snprintf(text, sizeof text,
+                "output %zu element %zu is %.9g, was %.9g: off by %.3g, allowed is %.3g", i, k, q->value[k],
+                p->value[k], off, allowed);
             complain(t, "evaluated", text);
             return;
         }
@@ -138,7 +139,8 @@ static void ask_sites(struct trial *t, struct tally *tally)
         tally->lowered += site->verdict == BNF_SITE_LOWERED;
         tally->kept += site->verdict == BNF_SITE_KEPT;
         kept += site->kind == BNF_SITE_BATCHNORM && site->verdict == BNF_SITE_KEPT;
-        if (site->verdict == BNF_SITE_KEPT && (site->reason == BNF_REASON_NONE || !site->detail || !*site->detail))
+        if (site->verdict == BNF_SITE_KEPT &&
+            (site->reason == BNF_REASON_NONE || !site->detail || !*site->detail))
             complain(t, "kept without a reason", site->name);
         if (site->verdict == BNF_SITE_FOLDED && (!site->into_count || site->reason != BNF_REASON_NONE))
             complain(t, "folded into nothing", site->name);
@@ -193,8 +195,9 @@ int main(void)
         bnf_free(t.folded.bytes);
         gen_free(&t.gen);
     }
-    printf("seeds %llu to %llu: %zu sites, %zu folded, %zu dropped, %zu lowered, %zu kept\n", (unsigned long long)seed,
-        (unsigned long long)(seed + count - 1), tally.sites, tally.folded, tally.dropped, tally.lowered, tally.kept);
+    printf("seeds %llu to %llu: %zu sites, %zu folded, %zu dropped, %zu lowered, %zu kept\n",
+        (unsigned long long)seed, (unsigned long long)(seed + count - 1), tally.sites, tally.folded,
+        tally.dropped, tally.lowered, tally.kept);
     printf("%llu passed, %zu failed\n", (unsigned long long)count - failed, failed);
     return failed != 0;
 }

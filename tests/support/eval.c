@@ -78,7 +78,8 @@ static bool map_unary(struct step *s)
 static bool clip(struct step *s)
 {
     const struct eval_tensor *x = s->in[0];
-    double low = (double)bnf_attr_float(s->node, "min", -INFINITY), high = (double)bnf_attr_float(s->node, "max", INFINITY);
+    double low = (double)bnf_attr_float(s->node, "min", -INFINITY),
+           high = (double)bnf_attr_float(s->node, "max", INFINITY);
     if (s->in_count > 1 && s->in[1])
         low = s->in[1]->value[0];
     if (s->in_count > 2 && s->in[2])
@@ -91,8 +92,8 @@ static bool clip(struct step *s)
     return true;
 }
 
-/* Before opset 7 the second operand is laid along the first from `axis` on: the same elements with the extents that
- * today's rule would need. */
+/* Before opset 7 the second operand is laid along the first from `axis` on: the same elements with the
+ * extents that today's rule would need. */
 static struct eval_tensor old_broadcast(const struct step *s)
 {
     struct eval_tensor b = *s->in[1];
@@ -101,7 +102,8 @@ static struct eval_tensor old_broadcast(const struct step *s)
     if (axis < 0 || (size_t)axis + b.rank > rank)
         return b;
     for (size_t i = 0; i < rank; i++)
-        b.dims[i] = i >= (size_t)axis && i < (size_t)axis + s->in[1]->rank ? s->in[1]->dims[i - (size_t)axis] : 1;
+        b.dims[i] =
+            i >= (size_t)axis && i < (size_t)axis + s->in[1]->rank ? s->in[1]->dims[i - (size_t)axis] : 1;
     b.rank = rank;
     return b;
 }
@@ -141,7 +143,9 @@ static bool combine(struct step *s)
         size_t p = element_of(i, a, s->out), q = element_of(i, &b, s->out);
         double u = a->value[p], v = b.value[q], mu = a->mag[p], mv = b.mag[q];
         s->out->value[i] = op == 'A' ? u + v : op == 'S' ? u - v : op == 'M' ? u * v : u / v;
-        s->out->mag[i] = op == 'A' || op == 'S' ? mu + mv : op == 'M' ? mu * mv : mu / fabs(v) * (mv / fabs(v));
+        s->out->mag[i] = op == 'A' || op == 'S' ? mu + mv
+                         : op == 'M'            ? mu * mv
+                                                : mu / fabs(v) * (mv / fabs(v));
     }
     return true;
 }
@@ -403,7 +407,8 @@ static const struct {
     {"Pad", pad},
 };
 
-static bool read_tensor(struct eval *e, struct bnf_model *model, const Onnx__TensorProto *proto, struct eval_tensor *out)
+static bool read_tensor(
+    struct eval *e, struct bnf_model *model, const Onnx__TensorProto *proto, struct eval_tensor *out)
 {
     struct bnf_tensor view;
     struct bnf_err err;
@@ -419,7 +424,8 @@ static bool read_tensor(struct eval *e, struct bnf_model *model, const Onnx__Ten
     return true;
 }
 
-static bool constant_node(struct eval *e, const struct bnf_graph *g, const Onnx__NodeProto *node, struct eval_tensor *out)
+static bool constant_node(
+    struct eval *e, const struct bnf_graph *g, const Onnx__NodeProto *node, struct eval_tensor *out)
 {
     const Onnx__AttributeProto *value = bnf_attr_find(node, "value");
     if (value && value->t)

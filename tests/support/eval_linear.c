@@ -7,8 +7,8 @@
 /* ---- windows: one to three spatial axes, seen as three */
 
 struct window {
-    size_t spatial;                       /* axes there really are */
-    int64_t in[3], out[3];                /* extents, 1 for axes that are not there */
+    size_t spatial;        /* axes there really are */
+    int64_t in[3], out[3]; /* extents, 1 for axes that are not there */
     int64_t kernel[3], stride[3], dilation[3], before[3], after[3];
 };
 
@@ -57,7 +57,8 @@ static int64_t reach(const struct window *w, size_t axis)
 /* Pads by auto_pad, then the extents of the output of a Conv or pool. */
 static void size_window(const struct step *s, struct window *w)
 {
-    bool upper = bnf_attr_is(s->node, "auto_pad", "SAME_UPPER"), lower = bnf_attr_is(s->node, "auto_pad", "SAME_LOWER");
+    bool upper = bnf_attr_is(s->node, "auto_pad", "SAME_UPPER"),
+         lower = bnf_attr_is(s->node, "auto_pad", "SAME_LOWER");
     bool valid = bnf_attr_is(s->node, "auto_pad", "VALID");
     bool ceiling = bnf_attr_int(s->node, "ceil_mode", 0) != 0;
     for (size_t i = 0; i < 3; i++) {
@@ -264,11 +265,13 @@ bool step_global_pool(struct step *s)
 bool step_gemm(struct step *s)
 {
     const struct eval_tensor *a = s->in[0], *b = s->in[1], *c = s->in_count > 2 ? s->in[2] : NULL;
-    double alpha = (double)bnf_attr_float(s->node, "alpha", 1), beta = (double)bnf_attr_float(s->node, "beta", 1);
+    double alpha = (double)bnf_attr_float(s->node, "alpha", 1),
+           beta = (double)bnf_attr_float(s->node, "beta", 1);
     bool turn_a = bnf_attr_int(s->node, "transA", 0) != 0, turn_b = bnf_attr_int(s->node, "transB", 0) != 0;
     if (a->rank != 2 || b->rank != 2)
         return step_refuse(s, "Gemm of other than matrices");
-    int64_t rows = a->dims[turn_a ? 1 : 0], inner = a->dims[turn_a ? 0 : 1], columns = b->dims[turn_b ? 0 : 1];
+    int64_t rows = a->dims[turn_a ? 1 : 0], inner = a->dims[turn_a ? 0 : 1],
+            columns = b->dims[turn_b ? 0 : 1];
     *s->out = eval_new(s->arena, (int64_t[]){rows, columns}, 2);
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t q = 0; q < columns; q++) {

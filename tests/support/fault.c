@@ -58,7 +58,8 @@ bool subject_make(struct subject *s, uint64_t seed)
     bool folded = !status && result.changed;
     close_opened(&opened);
     return folded && prove_packed(&s->source, &s->folded, text, sizeof text) == BNF_PROOF_PROVED &&
-           !open_packed(&s->source_open, &s->source, &err) && !open_packed(&s->folded_open, &s->folded, &err) &&
+           !open_packed(&s->source_open, &s->source, &err) &&
+           !open_packed(&s->folded_open, &s->folded, &err) &&
            eval_run(&s->source_eval, &s->source_open.graph, &s->input, 1) &&
            eval_run(&s->folded_eval, &s->folded_open.graph, &s->input, 1);
 }

@@ -1,4 +1,5 @@
-/* Faults: wrong folds of the kinds that somebody has made or could make, put into a generated model or its fold. */
+/* Faults: wrong folds of the kinds that somebody has made or could make, put into a generated model or its
+ * fold. */
 #ifndef BNF_TESTS_FAULT_H
 #define BNF_TESTS_FAULT_H
 
@@ -22,8 +23,8 @@ struct subject {
 bool subject_make(struct subject *subject, uint64_t seed);
 void subject_free(struct subject *subject);
 
-/* The largest difference of an output of this model from the source's, in units of u of the terms it sums; infinity
- * when it has another shape, negative when it cannot be run. */
+/* The largest difference of an output of this model from the source's, in units of u of the terms it sums;
+ * infinity when it has another shape, negative when it cannot be run. */
 double subject_difference(struct subject *subject, const struct packed *packed);
 
 /* The values that the reference evaluator found for a name of the source; NULL when it has none such. */
@@ -62,7 +63,17 @@ enum fault_effect fault_norm(struct subject *subject, struct make *model, int wh
 enum fault_effect fault_bias_forgotten(struct subject *subject, struct make *model, int which);
 
 /* Faults in stored numbers of the fold (fault_number.c). */
-enum number_fault { FLIP, TO_FLOAT16, TO_BFLOAT16, TURN_CHANNELS, STALE, WRONG_AXIS, WRONG_GROUP, TRANSPOSED, TO_ZERO };
+enum number_fault {
+    FLIP,
+    TO_FLOAT16,
+    TO_BFLOAT16,
+    TURN_CHANNELS,
+    STALE,
+    WRONG_AXIS,
+    WRONG_GROUP,
+    TRANSPOSED,
+    TO_ZERO
+};
 enum fault_effect fault_weight(struct subject *subject, struct make *model, int which);
 enum fault_effect fault_bias(struct subject *subject, struct make *model, int which);
 enum fault_effect fault_map(struct subject *subject, struct make *model, int which);

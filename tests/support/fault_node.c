@@ -36,8 +36,8 @@ static const int64_t *extents(const struct subject *s, const Onnx__NodeProto *no
     return t ? t->dims : NULL;
 }
 
-/* Strides, dilations or pads of a layer over windows. A stride is not felt by an output of one element, a dilation not
- * by a kernel of one; pads always are: the windows begin elsewhere. */
+/* Strides, dilations or pads of a layer over windows. A stride is not felt by an output of one element, a
+ * dilation not by a kernel of one; pads always are: the windows begin elsewhere. */
 static enum fault_effect geometry(struct subject *s, struct make *m, enum node_fault which)
 {
     static const char *const names[] = {[STRIDES] = "strides", [DILATIONS] = "dilations", [PADS] = "pads"};
@@ -84,7 +84,8 @@ static bool same_origin(const char *a, const char *b)
 {
     const char *mark = strstr(a, ".bnfold");
     size_t stem = mark ? (size_t)(mark - a) : strlen(a);
-    return strcmp(a, b) != 0 && strncmp(a, b, stem) == 0 && (!b[stem] || strncmp(b + stem, ".bnfold", 7) == 0);
+    return strcmp(a, b) != 0 && strncmp(a, b, stem) == 0 &&
+           (!b[stem] || strncmp(b + stem, ".bnfold", 7) == 0);
 }
 
 /* Two layers that shared a weight in the source and no longer do: one reads what the other needs. */

@@ -1,4 +1,5 @@
-/* Faults in BatchNormalizations and biases before the fold: what comes out has every form a right fold has. */
+/* Faults in BatchNormalizations and biases before the fold: what comes out has every form a right fold has.
+ */
 #include "support/fault.h"
 
 #include "graph/attr.h"
@@ -9,7 +10,8 @@
 
 enum { X, GAMMA, BETA, MEAN, VAR, most_channels = 64 };
 
-static Onnx__NodeProto *pick(struct subject *s, const struct make *m, const char *op_type, const Onnx__NodeProto *but)
+static Onnx__NodeProto *pick(
+    struct subject *s, const struct make *m, const char *op_type, const Onnx__NodeProto *but)
 {
     Onnx__NodeProto *found = NULL;
     unsigned seen = 0;
@@ -21,7 +23,8 @@ static Onnx__NodeProto *pick(struct subject *s, const struct make *m, const char
 }
 
 /* Gives an input slot its own constant; other readers of the old one keep it. */
-static void give(struct make *m, Onnx__NodeProto *node, size_t slot, int dtype, const double *values, size_t count)
+static void give(
+    struct make *m, Onnx__NodeProto *node, size_t slot, int dtype, const double *values, size_t count)
 {
     char name[32];
     int64_t dims = (int64_t)count;
@@ -52,8 +55,8 @@ static int type_of(const struct subject *s, const char *name)
     return dtype ? dtype : s->gen.dtype;
 }
 
-static void change(struct subject *s, struct make *m, Onnx__NodeProto *node, size_t slot, enum norm_fault which,
-    double epsilon)
+static void change(struct subject *s, struct make *m, Onnx__NodeProto *node, size_t slot,
+    enum norm_fault which, double epsilon)
 {
     const struct eval_tensor *old = subject_value(s, node->input[slot]);
     double values[most_channels];

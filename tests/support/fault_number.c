@@ -29,8 +29,10 @@ static bool was_made(const char *name)
     return strstr(name, ".bnfold") != NULL;
 }
 
-/* A random constant that the fold made: a layer's weight (slot 0 or 1), its bias (slot 2), or an operand of Mul and Add. */
-static bool pick(struct subject *s, const struct make *m, bool layers, size_t low, size_t high, struct site *site)
+/* A random constant that the fold made: a layer's weight (slot 0 or 1), its bias (slot 2), or an operand of
+ * Mul and Add. */
+static bool pick(
+    struct subject *s, const struct make *m, bool layers, size_t low, size_t high, struct site *site)
 {
     unsigned seen = 0;
     *site = (struct site){0};
@@ -80,8 +82,8 @@ static double terms_of(struct subject *s, const struct site *site)
     return most;
 }
 
-/* Stores the new numbers. The fault counts when one that matters is off by more than three units: one of them the
- * right number may be off already. */
+/* Stores the new numbers. The fault counts when one that matters is off by more than three units: one of them
+ * the right number may be off already. */
 static enum fault_effect store(struct subject *s, const struct site *site, bool sum)
 {
     double limit = s->gen.dtype == BNF_DTYPE_DOUBLE ? 17 : 3, tiny = bnf_dtype_tiny(site->tensor->data_type);
@@ -153,8 +155,8 @@ static const double *original(struct subject *s, const struct site *site)
     return t && t->count == site->count ? t->value : NULL;
 }
 
-/* new = original × the factor that the fold gave to another channel: that of `i` as an input instead of an output, or
- * that of the same place in the first group. */
+/* new = original × the factor that the fold gave to another channel: that of `i` as an input instead of an
+ * output, or that of the same place in the first group. */
 static bool misplace(struct subject *s, struct site *site, bool groups)
 {
     const double *from = original(s, site);
@@ -163,7 +165,8 @@ static bool misplace(struct subject *s, struct site *site, bool groups)
     for (size_t i = 0; i < site->node->n_attribute; i++)
         if (strcmp(site->node->attribute[i]->name, "group") == 0)
             group = site->node->attribute[i]->i;
-    if (!from || (groups ? group < 2 || strcmp(site->node->op_type, "ConvTranspose") != 0 : b.first != b.second))
+    if (!from ||
+        (groups ? group < 2 || strcmp(site->node->op_type, "ConvTranspose") != 0 : b.first != b.second))
         return false;
     for (size_t i = 0; i < b.first; i++) {
         for (size_t j = 0; j < b.second; j++) {

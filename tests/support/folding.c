@@ -21,8 +21,8 @@ void close_opened(struct opened *o)
     bnf_model_close(&o->model);
 }
 
-int fold_packed(const struct packed *source, struct opened *o, struct bnf_fold_result *result, struct packed *folded,
-    struct bnf_err *err)
+int fold_packed(const struct packed *source, struct opened *o, struct bnf_fold_result *result,
+    struct packed *folded, struct bnf_err *err)
 {
     const struct bnf_fold_options options = {.version = "0"};
     *folded = (struct packed){0};

@@ -34,8 +34,8 @@ void gen_reads(struct gen *g, Onnx__NodeProto *node, const struct gen_value *val
     make_reads(&g->make, node, value->name);
 }
 
-static const char *initializer(struct gen *g, const char *role, int dtype, const int64_t *dims, size_t rank,
-    const double *values)
+static const char *initializer(
+    struct gen *g, const char *role, int dtype, const int64_t *dims, size_t rank, const double *values)
 {
     const char *name = make_name(&g->make, role);
     make_initializer(&g->make, make_tensor(&g->make, name, dtype, dims, rank, values));
@@ -45,8 +45,8 @@ static const char *initializer(struct gen *g, const char *role, int dtype, const
 }
 
 /* What only moves or carries a constant: a Constant node, an Identity, an Unsqueeze of a vector. */
-static const char *in_disguise(struct gen *g, const char *role, int dtype, const int64_t *dims, size_t rank,
-    const double *values)
+static const char *in_disguise(
+    struct gen *g, const char *role, int dtype, const int64_t *dims, size_t rank, const double *values)
 {
     const char *name = make_name(&g->make, role);
     if (rng_percent(&g->rng, 50)) {
@@ -69,8 +69,8 @@ static const char *in_disguise(struct gen *g, const char *role, int dtype, const
     return name;
 }
 
-const char *gen_constant(struct gen *g, const char *role, int dtype, const int64_t *dims, size_t rank,
-    const double *values)
+const char *gen_constant(
+    struct gen *g, const char *role, int dtype, const int64_t *dims, size_t rank, const double *values)
 {
     for (size_t i = 0; i < g->shared_count; i++) {
         const struct gen_shared *s = &g->shared[i];
@@ -328,7 +328,8 @@ static struct gen_value block(struct gen *g, const struct gen_value *x)
 static void begin(struct gen *g, const struct gen_options *options)
 {
     static const int64_t opsets[] = {5, 6, 8, 9, 11, 13, 14, 15, 17};
-    static const int types[] = {BNF_DTYPE_FLOAT, BNF_DTYPE_FLOAT, BNF_DTYPE_FLOAT, BNF_DTYPE_DOUBLE, BNF_DTYPE_FLOAT16};
+    static const int types[] = {
+        BNF_DTYPE_FLOAT, BNF_DTYPE_FLOAT, BNF_DTYPE_FLOAT, BNF_DTYPE_DOUBLE, BNF_DTYPE_FLOAT16};
     static const size_t ranks[] = {2, 2, 3, 4, 4, 4, 5};
     g->opset = opsets[rng_below(&g->rng, 9)];
     g->dtype = types[rng_below(&g->rng, 5)];
@@ -347,7 +348,8 @@ static void begin(struct gen *g, const struct gen_options *options)
 
 static void end(struct gen *g, const struct gen_options *options)
 {
-    size_t extra = rng_percent(&g->rng, 20) && !options->simple ? 1 + rng_below(&g->rng, (unsigned)g->value_count) : 0;
+    size_t extra =
+        rng_percent(&g->rng, 20) && !options->simple ? 1 + rng_below(&g->rng, (unsigned)g->value_count) : 0;
     make_output(&g->make, g->output.name, g->dtype, g->output.dims, g->output.rank);
     for (size_t i = 1; i < g->value_count; i++) {
         const struct gen_value *v = &g->values[i];

@@ -23,8 +23,8 @@ struct gen {
     int64_t opset;
     struct gen_value values[gen_most_values];
     size_t value_count;
-    struct gen_value input;  /* the graph's one input */
-    struct gen_value output; /* the last value, always an output of the graph */
+    struct gen_value input;    /* the graph's one input */
+    struct gen_value output;   /* the last value, always an output of the graph */
     struct gen_shared *shared; /* constants so far */
     size_t shared_count;
     bool list_initializers; /* among the inputs as well */
@@ -42,8 +42,8 @@ struct gen_shared {
 /* What the generator aims at. */
 struct gen_options {
     uint64_t seed;
-    int dtype;      /* 0: any of float, double, float16 */
-    bool simple;    /* one chain of layers, each with a BatchNormalization or decomposed affine behind it */
+    int dtype;   /* 0: any of float, double, float16 */
+    bool simple; /* one chain of layers, each with a BatchNormalization or decomposed affine behind it */
 };
 
 /* Makes a model. The caller frees with gen_free. */
@@ -59,10 +59,10 @@ struct gen_value gen_value(struct gen *gen, const char *stem, const int64_t *dim
 Onnx__NodeProto *gen_node(struct gen *gen, const char *op_type, struct gen_value *output);
 void gen_reads(struct gen *gen, Onnx__NodeProto *node, const struct gen_value *value);
 
-/* A constant in one of its many guises; returns the name to read. Those of one role, type and extents are shared
- * now and then. */
-const char *gen_constant(struct gen *gen, const char *role, int dtype, const int64_t *dims, size_t rank,
-    const double *values);
+/* A constant in one of its many guises; returns the name to read. Those of one role, type and extents are
+ * shared now and then. */
+const char *gen_constant(
+    struct gen *gen, const char *role, int dtype, const int64_t *dims, size_t rank, const double *values);
 
 /* A layer with `channels` outputs along axis 1; with `same` the other extents stay. */
 struct gen_value gen_layer(struct gen *gen, const struct gen_value *x, int64_t channels, bool same);

@@ -140,8 +140,8 @@ void make_note(struct make *m, const char *name, int dtype, const int64_t *dims,
 
 /* ---- constants */
 
-Onnx__TensorProto *make_tensor(struct make *m, const char *name, int dtype, const int64_t *dims, size_t rank,
-    const double *values)
+Onnx__TensorProto *make_tensor(
+    struct make *m, const char *name, int dtype, const int64_t *dims, size_t rank, const double *values)
 {
     Onnx__TensorProto *tensor = take(m, 1, sizeof *tensor);
     onnx__tensor_proto__init(tensor);
@@ -191,8 +191,8 @@ void make_reads(struct make *m, Onnx__NodeProto *node, const char *input)
     append(m, &node->input, &node->n_input, copy(m, input));
 }
 
-static Onnx__AttributeProto *attribute(struct make *m, Onnx__NodeProto *node, const char *name,
-    Onnx__AttributeProto__AttributeType type)
+static Onnx__AttributeProto *attribute(
+    struct make *m, Onnx__NodeProto *node, const char *name, Onnx__AttributeProto__AttributeType type)
 {
     Onnx__AttributeProto *a = take(m, 1, sizeof *a);
     onnx__attribute_proto__init(a);

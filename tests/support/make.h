@@ -31,15 +31,17 @@ Onnx__TensorProto *make_find_initializer(const struct make *make, const char *na
 char *make_name(struct make *make, const char *stem);
 
 /* A value's name and type; a negative extent becomes the symbol "N". */
-Onnx__ValueInfoProto *make_info(struct make *make, const char *name, int dtype, const int64_t *dims, size_t rank);
+Onnx__ValueInfoProto *make_info(
+    struct make *make, const char *name, int dtype, const int64_t *dims, size_t rank);
 
 void make_input(struct make *make, const char *name, int dtype, const int64_t *dims, size_t rank);
 void make_output(struct make *make, const char *name, int dtype, const int64_t *dims, size_t rank);
-void make_note(struct make *make, const char *name, int dtype, const int64_t *dims, size_t rank); /* value_info */
+void make_note(
+    struct make *make, const char *name, int dtype, const int64_t *dims, size_t rank); /* value_info */
 
 /* A tensor of these values, rounded to a float type or converted to int64, as raw_data. */
-Onnx__TensorProto *make_tensor(struct make *make, const char *name, int dtype, const int64_t *dims, size_t rank,
-    const double *values);
+Onnx__TensorProto *make_tensor(
+    struct make *make, const char *name, int dtype, const int64_t *dims, size_t rank, const double *values);
 
 /* Adds the tensor to the graph's initializers. */
 void make_initializer(struct make *make, Onnx__TensorProto *tensor);
@@ -49,7 +51,8 @@ Onnx__NodeProto *make_node(struct make *make, const char *op_type, const char *o
 void make_reads(struct make *make, Onnx__NodeProto *node, const char *input);
 void make_int(struct make *make, Onnx__NodeProto *node, const char *name, int64_t value);
 void make_float(struct make *make, Onnx__NodeProto *node, const char *name, float value);
-void make_ints(struct make *make, Onnx__NodeProto *node, const char *name, const int64_t *values, size_t count);
+void make_ints(
+    struct make *make, Onnx__NodeProto *node, const char *name, const int64_t *values, size_t count);
 void make_string(struct make *make, Onnx__NodeProto *node, const char *name, const char *value);
 void make_value(struct make *make, Onnx__NodeProto *node, Onnx__TensorProto *value);
 

@@ -2,8 +2,6 @@
 #include "graph/edit.h"
 
 #include "graph/attr.h"
-
-#include "graph/attr.h"
 #include "onnx/dtype.h"
 #include "support/notation.h"
 

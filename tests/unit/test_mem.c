@@ -33,7 +33,7 @@ static void test_alloc(void **state)
     bnf_free(empty);
     bnf_free(NULL);
     assert_null(bnf_alloc(huge / 16, 32));
-    assert_null(bnf_alloc(huge / 2, 1));
+    assert_null(bnf_alloc(huge / 8, 1));
 }
 
 static void test_reserve(void **state)
@@ -58,7 +58,7 @@ static void test_reserve(void **state)
     size_t had = capacity;
     assert_false(bnf_reserve(&array, &capacity, huge / 2, sizeof *array));
     assert_false(bnf_reserve(&array, &capacity, huge, sizeof *array));
-    assert_false(bnf_reserve(&array, &capacity, huge / 8, sizeof *array));
+    assert_false(bnf_reserve(&array, &capacity, huge / 32, sizeof *array));
     assert_ptr_equal(array, old);
     assert_int_equal(capacity, had);
     bnf_free(array);
@@ -111,7 +111,7 @@ static void test_arena_limit(void **state)
     bnf_arena_init(&arena, 0);
     assert_null(bnf_arena_alloc(&arena, huge, 1));
     assert_null(bnf_arena_alloc(&arena, huge - 16, 1));
-    assert_null(bnf_arena_alloc(&arena, huge / 2, 1));
+    assert_null(bnf_arena_alloc(&arena, huge / 8, 1));
     assert_false(arena.exhausted);
     bnf_arena_free(&arena);
 }
