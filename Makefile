@@ -73,14 +73,15 @@ $(OUT)/%.o: %.c $(OUT)/flags | $(GEN)/onnx.pb-c.h
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(EXACT) -MMD -MP -c -o $@ $<
 
-# The evaluator's kernels once for each number type.
+# The evaluator's kernels once for each number type. Nobody looks at errno or at floating-point traps there.
+FAST = -fno-math-errno -fno-trapping-math
 $(OUT)/%.f32.o: %.c $(OUT)/flags | $(GEN)/onnx.pb-c.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -DBNF_REAL_BITS=32 $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(CPPFLAGS) -DBNF_REAL_BITS=32 $(CFLAGS) $(FAST) -MMD -MP -c -o $@ $<
 
 $(OUT)/%.f64.o: %.c $(OUT)/flags | $(GEN)/onnx.pb-c.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -DBNF_REAL_BITS=64 $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(CPPFLAGS) -DBNF_REAL_BITS=64 $(CFLAGS) $(FAST) -MMD -MP -c -o $@ $<
 
 $(LIB): $(OBJ)
 	@rm -f $@

@@ -3,12 +3,15 @@
 _bnfold()
 {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command=fold i
-    local commands='plan check convert explain help'
-    local fold='--output --in-place --strict --leftover --check --max-u --keep-failed --only --skip
-        --assume-inference --keep-overridable --fsync --threads --json --quiet --verbose --color --help --version'
+    local commands='plan check run convert explain help'
+    local fold='--output --in-place --strict --leftover --check --samples --seed --data --dim
+        --rtol --atol --require-run --max-u --keep-failed --only --skip
+        --assume-inference --keep-overridable --fsync --threads --json --quiet --verbose --progress --color --help --version'
     local plan='--strict --leftover --only --skip --assume-inference --keep-overridable --json --quiet --verbose
         --color --help'
-    local check='--max-u --keep-overridable --match --threads --json --quiet --verbose --color --help'
+    local check='--strict --check --samples --seed --data --dim --rtol --atol --require-run --max-u --keep-overridable
+        --match --threads --json --quiet --verbose --progress --color --help'
+    local run='--output --data --samples --seed --dim --precision --taps --threads --help'
     local convert='--output --lossy --fsync --threads --help'
     if [[ $word == = ]]; then
         word=''
@@ -23,17 +26,19 @@ _bnfold()
     done
     case $previous in
     --leftover) mapfile -t COMPREPLY < <(compgen -W 'auto conv mul-add keep' -- "$word"); return ;;
-    --check) mapfile -t COMPREPLY < <(compgen -W 'proof none' -- "$word"); return ;;
+    --check) mapfile -t COMPREPLY < <(compgen -W 'proof,run proof none' -- "$word"); return ;;
     --match) mapfile -t COMPREPLY < <(compgen -W 'name position' -- "$word"); return ;;
     --color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$word"); return ;;
-    --max-u | --threads | --only | --skip) return ;;
+    --precision) mapfile -t COMPREPLY < <(compgen -W 'float double' -- "$word"); return ;;
+    --progress) mapfile -t COMPREPLY < <(compgen -W 'auto never' -- "$word"); return ;;
+    --max-u | --threads | --only | --skip | --samples | --seed | --dim | --rtol | --atol | --taps) return ;;
     esac
     case $command:$word in
     explain:*)
         mapfile -t COMPREPLY < <(compgen -W "$(bnfold explain 2>/dev/null | sed -n 's/^  \([a-z-]*\) .*/\1/p')" -- "$word")
         ;;
     help:*) mapfile -t COMPREPLY < <(compgen -W "fold $commands" -- "$word") ;;
-    fold:-* | plan:-* | check:-* | convert:-*) mapfile -t COMPREPLY < <(compgen -W "${!command}" -- "$word") ;;
+    fold:-* | plan:-* | check:-* | run:-* | convert:-*) mapfile -t COMPREPLY < <(compgen -W "${!command}" -- "$word") ;;
     *)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         if ((COMP_CWORD == 1)); then

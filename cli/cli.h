@@ -30,12 +30,14 @@ struct bnf_cli_settings {
     size_t argument_count;
     const char *output;
     bool in_place, json, strict, fsync, keep_failed, assume_inference, keep_overridable, lossy, quiet,
-        verbose;
+        verbose, require_run;
     bool help, version;
-    int leftover, check, match, color; /* index of the choice */
-    unsigned threads;
-    double max_u;
-    struct bnf_cli_patterns only, skip;
+    int leftover, check, match, color, precision, progress; /* index of the choice */
+    unsigned threads, samples;
+    uint64_t seed;
+    double max_u, rtol, atol;
+    const char *data;
+    struct bnf_cli_patterns only, skip, dims, taps;
 };
 
 /* One line of options.def. */
@@ -79,10 +81,23 @@ int bnf_cli_report(const struct bnf_cli_settings *settings, struct bnfold_report
 /* The library's options as the settings say. */
 struct bnfold_options bnf_cli_options(const struct bnf_cli_settings *settings);
 
+/* A line on standard error that says how far the runs are; it appears after half a second, on terminals only.
+ */
+struct bnf_cli_progress {
+    double start;
+    bool shown;
+};
+
+/* Lets a job tell its progress; after the job the line goes away. */
+void bnf_cli_progress_begin(const struct bnf_cli_settings *settings, struct bnf_cli_progress *progress,
+    struct bnfold_options *options);
+void bnf_cli_progress_end(struct bnf_cli_progress *progress);
+
 /* The commands, one file each; every one returns an exit status. */
 int bnf_cli_fold(const struct bnf_cli_settings *settings);
 int bnf_cli_plan(const struct bnf_cli_settings *settings);
 int bnf_cli_check(const struct bnf_cli_settings *settings);
+int bnf_cli_run(const struct bnf_cli_settings *settings);
 int bnf_cli_convert(const struct bnf_cli_settings *settings);
 int bnf_cli_explain(const struct bnf_cli_settings *settings);
 int bnf_cli_help(const struct bnf_cli_settings *settings);

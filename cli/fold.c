@@ -16,7 +16,11 @@ int bnf_cli_fold(const struct bnf_cli_settings *settings)
     struct bnfold_options options = bnf_cli_options(settings);
     struct bnfold_report *report;
     struct bnfold_error error;
-    if (bnfold_fold(input, output, &options, &report, &error))
+    struct bnf_cli_progress progress;
+    bnf_cli_progress_begin(settings, &progress, &options);
+    int status = bnfold_fold(input, output, &options, &report, &error);
+    bnf_cli_progress_end(&progress);
+    if (status)
         return bnf_cli_fail_job(&error);
     return bnf_cli_report(settings, report);
 }

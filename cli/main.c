@@ -11,6 +11,7 @@ static int run(const struct bnf_cli_settings *settings)
         [BNF_CLI_FOLD] = bnf_cli_fold,
         [BNF_CLI_PLAN] = bnf_cli_plan,
         [BNF_CLI_CHECK] = bnf_cli_check,
+        [BNF_CLI_RUN] = bnf_cli_run,
         [BNF_CLI_CONVERT] = bnf_cli_convert,
         [BNF_CLI_EXPLAIN] = bnf_cli_explain,
         [BNF_CLI_HELP] = bnf_cli_help,

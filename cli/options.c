@@ -1,6 +1,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,7 +10,7 @@
 
 enum { MOST_THREADS = 1024 };
 
-enum kind { FLAG, TEXT, CHOICE, COUNT, REAL, LIST };
+enum kind { FLAG, TEXT, CHOICE, COUNT, NUMBER, REAL, LIST };
 
 /* How an option is stored: which member of the settings, and of what type. */
 struct slot {
@@ -158,6 +159,13 @@ static int store(struct bnf_cli_settings *settings, size_t index, const char *va
         memcpy(member, &(unsigned){(unsigned)number}, sizeof(unsigned));
         return 0;
     }
+    case NUMBER: {
+        unsigned long long number = strtoull(value, &end, 10);
+        if (*value < '0' || *value > '9' || *end || errno)
+            return bnf_cli_fail("'--%s' is '%s', allowed: 0 to %llu", option->name, value, ULLONG_MAX);
+        memcpy(member, &(uint64_t){number}, sizeof(uint64_t));
+        return 0;
+    }
     case REAL: {
         double number = strtod(value, &end);
         if (end == value || *end || !isfinite(number) || number <= 0)
@@ -257,6 +265,10 @@ static int check_options(const struct reader *reader)
                 "'--%s' is no option of '%s'", options[i].name, commands[settings->command].name);
     if (settings->quiet && settings->verbose)
         return bnf_cli_fail("'--quiet' and '--verbose' exclude each other");
+    if (settings->check != 0 && settings->require_run)
+        return bnf_cli_fail("'--require-run' needs '--check=proof,run'");
+    if (settings->data && settings->dims.count)
+        return bnf_cli_fail("'--dim' is for made-up inputs, '--data' gives real ones");
     return 0;
 }
 

@@ -40,10 +40,19 @@ struct bnfold_options bnf_cli_options(const struct bnf_cli_settings *settings)
         .keep_overridable = settings->keep_overridable,
         .match_position = settings->match == 1,
         .lossy = settings->lossy,
+        .require_run = settings->require_run,
         .max_u = settings->max_u,
         .threads = settings->threads,
         .only = settings->only.count ? settings->only.pattern : NULL,
         .skip = settings->skip.count ? settings->skip.pattern : NULL,
+        .samples = settings->samples,
+        .seed = settings->seed,
+        .dims = settings->dims.count ? settings->dims.pattern : NULL,
+        .data = settings->data,
+        .rtol = settings->rtol,
+        .atol = settings->atol,
+        .precision = (enum bnfold_precision)settings->precision,
+        .taps = settings->taps.count ? settings->taps.pattern : NULL,
     };
 }
 

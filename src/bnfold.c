@@ -164,27 +164,78 @@ static int copy_input(struct job *job, struct bnf_err *err)
     return bnf_out_write(&job->output.file, job->model.map.data, job->model.map.size, 0, err);
 }
 
+/* What is compared: the models, how they were called, and who made the second. */
+struct comparison {
+    struct bnf_model *reference, *candidate;
+    const char *path; /* of the candidate */
+    bool foreign;
+};
+
+static int compare_by_runs(struct bnfold_report *report, const struct bnfold_options *options,
+    const struct comparison *c, struct bnf_err *err)
+{
+    struct bnf_run run = {0};
+    struct bnf_run_options how = {.samples = options->samples,
+        .seed = options->seed,
+        .dims = options->dims,
+        .data = options->data,
+        .rtol = options->rtol,
+        .atol = options->atol,
+        .threads = threads(options),
+        .match_by_position = options->match_position,
+        .progress = options->progress,
+        .progress_context = options->progress_context};
+    double start = now();
+    int status = bnf_run_compare(c->reference, c->candidate, &how, &run, err);
+    if (!status) {
+        status = bnf_report_run(report, &run, err);
+        bnf_run_free(&run);
+    }
+    report->seed = options->seed;
+    report->seconds.run = now() - start;
+    return status;
+}
+
+/* Proves, runs and judges. Files of the same bytes need no run. */
+static int compare(struct bnfold_report *report, const struct bnfold_options *options, const struct comparison *c,
+    struct bnf_err *err)
+{
+    struct bnf_proof proof = {0};
+    struct bnf_proof_options how = {.foreign = c->foreign,
+        .max_u = options->max_u,
+        .match_by_position = options->match_position,
+        .keep_overridable = options->keep_overridable,
+        .assume_inference = options->assume_inference,
+        .threads = threads(options)};
+    double start = now();
+    int status = about(bnf_prove(c->reference, c->candidate, &how, &proof, err), err, "check", c->path);
+    if (!status)
+        status = bnf_report_proof(report, &proof, err);
+    bool identical = proof.identical;
+    bnf_proof_free(&proof);
+    report->seconds.proof += now() - start;
+    if (!status && options->check == BNFOLD_CHECK_PROOF_AND_RUN && !identical)
+        status = compare_by_runs(report, options, c, err);
+    if (!status)
+        bnf_report_judge(report, options->strict, options->require_run);
+    return status;
+}
+
 /* Re-opens what was written and compares it with the input, read afresh: the fold has edited the first
  * reading. */
-static int prove(struct job *job, struct bnf_err *err)
+static int verify(struct job *job, struct bnf_err *err)
 {
-    double start = now();
     struct bnf_model written = {0};
-    struct bnf_proof proof = {0};
-    struct bnf_proof_options how = {.max_u = job->options->max_u,
-        .keep_overridable = job->options->keep_overridable,
-        .threads = threads(job->options)};
+    double start = now();
     bnf_graph_free(&job->graph);
     int status = bnf_model_reload(&job->model, job->input, err);
     if (!status)
         status = bnf_model_load_descriptor(&written, job->output.file.descriptor, job->path, err);
-    if (!status)
-        status = about(bnf_prove(&job->model, &written, &how, &proof, err), err, "check", job->path);
-    if (!status)
-        status = bnf_report_proof(job->report, &proof, err);
-    bnf_proof_free(&proof);
-    bnf_model_close(&written);
     job->report->seconds.proof = now() - start;
+    struct comparison c = {.reference = &job->model, .candidate = &written, .path = job->path};
+    if (!status)
+        status = compare(job->report, job->options, &c, err);
+    bnf_model_close(&written);
     return status;
 }
 
@@ -206,8 +257,8 @@ static int write_folded(struct job *job, struct bnf_err *err)
         status = about(bnf_model_save(&job->model, &job->output.file, &how, &job->report->output.bytes, err),
             err, "write", job->path);
     job->report->seconds.write = now() - start;
-    if (!status && job->options->check == BNFOLD_CHECK_PROOF)
-        status = prove(job, err);
+    if (!status && job->options->check != BNFOLD_CHECK_NONE)
+        status = verify(job, err);
     return status;
 }
 
@@ -297,28 +348,19 @@ int bnfold_check(const char *reference, const char *candidate, const struct bnfo
 {
     struct bnf_err err = {0};
     struct bnf_model models[2] = {0};
-    struct bnf_proof proof = {0};
-    struct bnf_proof_options how = {.foreign = true,
-        .max_u = options->max_u,
-        .match_by_position = options->match_position,
-        .keep_overridable = options->keep_overridable,
-        .threads = threads(options)};
     struct bnfold_report *mine = bnf_report_new(BNF_COMMAND_CHECK);
-    double start = now(), loaded = start;
+    double start = now();
     int status = mine ? BNF_OK : bnf_fail_memory(&err);
     if (!status)
         status = load_side(&models[0], reference, mine, &mine->model, &err);
     if (!status)
         status = load_side(&models[1], candidate, mine, &mine->candidate, &err);
+    struct comparison c = {
+        .reference = &models[0], .candidate = &models[1], .path = candidate, .foreign = true};
     if (!status) {
-        loaded = now();
-        status = about(bnf_prove(&models[0], &models[1], &how, &proof, &err), &err, "check", candidate);
+        mine->seconds.load = now() - start;
+        status = compare(mine, options, &c, &err);
     }
-    if (!status)
-        status = bnf_report_proof(mine, &proof, &err);
-    if (!status)
-        mine->seconds = (struct bnf_report_seconds){.load = loaded - start, .proof = now() - loaded};
-    bnf_proof_free(&proof);
     bnf_model_close(&models[1]);
     bnf_model_close(&models[0]);
     return finish(status, &err, mine, report, error);

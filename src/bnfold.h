@@ -6,17 +6,18 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
-
 enum bnfold_leftover { BNFOLD_LEFTOVER_AUTO, BNFOLD_LEFTOVER_CONV, BNFOLD_LEFTOVER_MUL_ADD, BNFOLD_LEFTOVER_KEEP };
-enum bnfold_check { BNFOLD_CHECK_PROOF, BNFOLD_CHECK_NONE };
+enum bnfold_check { BNFOLD_CHECK_PROOF_AND_RUN, BNFOLD_CHECK_PROOF, BNFOLD_CHECK_NONE };
+enum bnfold_precision { BNFOLD_PRECISION_FLOAT, BNFOLD_PRECISION_DOUBLE };
 
 /* What the jobs may be told; all-zero is the everyday behaviour. Strings are borrowed for the call. */
 struct bnfold_options {
     enum bnfold_leftover leftover;
     enum bnfold_check check;
-    bool strict;           /* a BatchNormalization that stays is a failure: nothing is written */
+    bool strict;           /* a BatchNormalization that stays is a failure, and runs do not replace a proof */
     bool in_place;         /* the output may be the input */
     bool flush;            /* force the output to disk before it appears */
     bool keep_failed;      /* write the output although it is not equivalent */
@@ -24,9 +25,19 @@ struct bnfold_options {
     bool keep_overridable; /* initializers that are graph inputs too stay overridable */
     bool match_position;   /* check: pair inputs and outputs by position */
     bool lossy;            /* convert: drop what JSON cannot say */
+    bool require_run;      /* runs that are not complete are a failure */
     double max_u;          /* > 0: limit of the proof, in units of rounding */
     unsigned threads;      /* 0: as many as the machine runs at once */
     const char *const *only, *const *skip; /* glob patterns over node names, NULL-terminated; NULL: none */
+    unsigned samples;                      /* made-up inputs of a run; 0: the default */
+    uint64_t seed;                         /* of these */
+    const char *const *dims;               /* "NAME=N": open extents of inputs, NULL-terminated; NULL: none */
+    const char *data;                      /* run on these instead: .npz, .npy, a folder; NULL: none */
+    double rtol, atol;                     /* > 0: elementwise limits of a run, on top of its own */
+    enum bnfold_precision precision;       /* bnfold_run: what to compute in */
+    const char *const *taps;               /* bnfold_run: inner values to give out too, glob patterns; NULL: none */
+    void (*progress)(void *context, size_t done, size_t all); /* called after every step of the runs; NULL: none */
+    void *progress_context;
 };
 
 struct bnfold_report;
@@ -46,6 +57,11 @@ int bnfold_plan(const char *input, const struct bnfold_options *options, struct 
     struct bnfold_error *error);
 int bnfold_check(const char *reference, const char *candidate, const struct bnfold_options *options,
     struct bnfold_report **report, struct bnfold_error *error);
+
+/* Runs a model on its inputs. The outputs go to the .npz at `output`; with NULL their names, types, shapes and ranges are
+ * printed. Returns 0, or non-zero and *error; its exit status is 3 when the evaluator lacks something. */
+int bnfold_run(const char *model, const char *output, const struct bnfold_options *options, FILE *stream,
+    struct bnfold_error *error);
 
 /* Rewrites a model in the format that output's suffix names (.json: ONNX-JSON, else ONNX). No report. */
 int bnfold_convert(const char *input, const char *output, const struct bnfold_options *options,

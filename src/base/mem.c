@@ -116,7 +116,7 @@ char *bnf_arena_copy(struct bnf_arena *arena, const char *text, size_t length)
     if (length == SIZE_MAX)
         return NULL;
     char *copy = bnf_arena_alloc(arena, length + 1, 1);
-    if (copy)
+    if (copy && length)
         memcpy(copy, text, length);
     return copy;
 }

@@ -1,5 +1,6 @@
-/* The stored numbers against the exact ones. This is where the proof spends its time: chunks that stay in the first
- * cache are converted to double, multiplied by their factors, and compared without a branch per element. */
+/* The stored numbers against the exact ones. This is where the proof spends its time: chunks that stay in the
+ * first cache are converted to double, multiplied by their factors, and compared without a branch per
+ * element. */
 #include "check/prover.h"
 
 #include "base/threads.h"
@@ -21,12 +22,12 @@ size_t bnf_core_col_channel(const struct bnf_core *core, size_t row, size_t col)
     return bnf_core_group(core, row) * (core->cols / core->inner) + col / core->inner;
 }
 
-double bnf_error_in_u(int dtype, double exact, double found, double size)
+double bnf_error_in_u(int dtype, double exact, double found, double size, double factor)
 {
     double error = fabs(found - exact);
     if (!isfinite(error) || !isfinite(exact))
         return INFINITY;
-    error -= bnf_dtype_tiny(dtype) / 2;
+    error -= bnf_dtype_tiny(dtype) / 2 * fmax(1, fabs(factor));
     if (error <= 0)
         return 0;
     /* In doubles the quotient may overflow; infinity is as good an answer. */
@@ -35,20 +36,11 @@ double bnf_error_in_u(int dtype, double exact, double found, double size)
 
 /* ---- reading ---- */
 
-/* Elements first … first+count-1, in the order of `layout`, times their factors. */
-static void load(const struct bnf_core *layout, const struct bnf_weights *w, bool transposed, size_t first,
-    size_t count, double *restrict out)
+/* Multiplies elements first … first+count-1 by their factors. */
+static void scale(const struct bnf_core *layout, const struct bnf_weights *w, size_t first, size_t count,
+    double *restrict out)
 {
-    const struct bnf_tensor *t = w->tensor;
-    if (!transposed)
-        bnf_to_double(t->dtype, t->data, first, count, out);
-    for (size_t i = 0; i < count && transposed; i++) {
-        size_t row = (first + i) / layout->cols, col = (first + i) % layout->cols;
-        bnf_to_double(t->dtype, t->data, col * layout->rows + row, 1, out + i);
-    }
-    if (!w->row && !w->col)
-        return;
-    for (size_t done = 0; done < count;) {
+    for (size_t done = 0; done < count && (w->row || w->col);) {
         size_t row = (first + done) / layout->cols, col = (first + done) % layout->cols;
         size_t run = layout->cols - col < count - done ? layout->cols - col : count - done;
         double factor = w->row ? w->row[row] : 1;
@@ -64,27 +56,50 @@ static void load(const struct bnf_core *layout, const struct bnf_weights *w, boo
     }
 }
 
+/* Elements first … first+count-1, in the order of `layout`, times their factors. */
+static void load(const struct bnf_core *layout, const struct bnf_weights *w, bool transposed, size_t first,
+    size_t count, double *restrict out)
+{
+    const struct bnf_tensor *t = w->tensor;
+    if (!transposed)
+        bnf_to_double(t->dtype, t->data, first, count, out);
+    for (size_t i = 0; i < count && transposed; i++) {
+        size_t row = (first + i) / layout->cols, col = (first + i) % layout->cols;
+        bnf_to_double(t->dtype, t->data, col * layout->rows + row, 1, out + i);
+    }
+    scale(layout, w, first, count, out);
+}
+
+/* What an element may be off whatever its size: half the smallest subnormal number, and as many times that as
+ * the factors make of it. */
+static void allow(const struct bnf_core *layout, const struct bnf_weights *w, size_t first, size_t count,
+    double half_tiny, double *restrict out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = 1;
+    scale(layout, w, first, count, out);
+    for (size_t i = 0; i < count; i++)
+        out[i] = half_tiny * fmax(1, fabs(out[i]));
+}
+
 /* ---- comparing ---- */
 
-struct scale {
-    double half_tiny, roundoff;
-};
-
-/* The largest |b−a| beyond half_tiny, relative to |a|; NAN when something is not finite. */
-static double chunk_error(const double *restrict a, const double *restrict b, size_t count, double half_tiny)
+/* The largest |b−a| beyond what is allowed, relative to |a|; NAN when something is not finite. */
+static double chunk_error(
+    const double *restrict a, const double *restrict b, size_t count, const double *restrict allowed)
 {
     double worst[LANES] = {0}, poison[LANES] = {0}, result = 0, poisoned = 0;
     size_t whole = count - count % LANES;
     for (size_t i = 0; i < whole; i += LANES)
         for (size_t l = 0; l < LANES; l++) {
-            double error = fabs(b[i + l] - a[i + l]), beyond = error - half_tiny;
+            double error = fabs(b[i + l] - a[i + l]), beyond = error - allowed[i + l];
             poison[l] += error * 0; /* NaN for NaN and infinity */
             beyond = beyond > 0 ? beyond : 0;
             double relative = beyond / fabs(a[i + l]); /* 0/0 is NaN and loses the comparison */
             worst[l] = relative > worst[l] ? relative : worst[l];
         }
     for (size_t i = whole; i < count; i++) {
-        double error = fabs(b[i] - a[i]), beyond = error - half_tiny;
+        double error = fabs(b[i] - a[i]), beyond = error - allowed[i];
         poisoned += error * 0;
         double relative = beyond > 0 ? beyond / fabs(a[i]) : 0;
         result = relative > result ? relative : result;
@@ -97,7 +112,7 @@ static double chunk_error(const double *restrict a, const double *restrict b, si
 }
 
 /* The element that made chunk_error say what it said. */
-static size_t find_worst(const double *a, const double *b, size_t count, double half_tiny)
+static size_t find_worst(const double *a, const double *b, size_t count, const double *allowed)
 {
     size_t worst = 0;
     double most = -1;
@@ -105,7 +120,7 @@ static size_t find_worst(const double *a, const double *b, size_t count, double 
         double error = fabs(b[i] - a[i]);
         if (!isfinite(error))
             return i;
-        double relative = error > half_tiny ? (error - half_tiny) / fabs(a[i]) : 0;
+        double relative = error > allowed[i] ? (error - allowed[i]) / fabs(a[i]) : 0;
         if (relative > most) {
             most = relative;
             worst = i;
@@ -128,22 +143,27 @@ static int compare_piece(void *context, size_t piece)
     const struct job *job = context;
     struct bnf_worst *worst = &job->worst[piece];
     size_t first = piece * PIECE, end = first + PIECE < job->count ? first + PIECE : job->count;
-    double a[CHUNK], b[CHUNK];
+    double a[CHUNK], b[CHUNK], allowed[CHUNK];
+    bool scaled = job->new->row || job->new->col;
+    for (size_t i = 0; i < CHUNK; i++)
+        allowed[i] = job->half_tiny;
     for (size_t at = first; at < end && worst->u <= job->stop; at += CHUNK) {
         size_t count = end - at < CHUNK ? end - at : CHUNK;
         load(job->layout, job->ref, false, at, count, a);
         load(job->layout, job->new, job->transposed, at, count, b);
-        double error = chunk_error(a, b, count, job->half_tiny) / job->roundoff;
+        if (scaled)
+            allow(job->layout, job->new, at, count, job->half_tiny, allowed);
+        double error = chunk_error(a, b, count, allowed) / job->roundoff;
         if (error <= worst->u)
             continue;
-        size_t i = find_worst(a, b, count, job->half_tiny);
+        size_t i = find_worst(a, b, count, allowed);
         *worst = (struct bnf_worst){isnan(error) ? (double)INFINITY : error, at + i, a[i], b[i]};
     }
     return 0;
 }
 
-int bnf_weights_compare(const struct bnf_core *layout, const struct bnf_weights *ref, const struct bnf_weights *new,
-    bool transposed, double stop, unsigned threads, struct bnf_worst *worst)
+int bnf_weights_compare(const struct bnf_core *layout, const struct bnf_weights *ref,
+    const struct bnf_weights *new, bool transposed, double stop, unsigned threads, struct bnf_worst *worst)
 {
     size_t count = ref->tensor->count, pieces = (count + PIECE - 1) / PIECE;
     int dtype = ref->tensor->dtype;
@@ -154,8 +174,8 @@ int bnf_weights_compare(const struct bnf_core *layout, const struct bnf_weights 
     struct bnf_worst *all = bnf_alloc(pieces, sizeof *all);
     if (!all)
         return BNF_ENOMEM;
-    struct job job = {layout, ref, new, transposed, stop, bnf_dtype_tiny(dtype) / 2, bnf_dtype_roundoff(dtype), count,
-        all};
+    struct job job = {
+        layout, ref, new, transposed, stop, bnf_dtype_tiny(dtype) / 2, bnf_dtype_roundoff(dtype), count, all};
     bnf_parallel(pieces > 1 ? threads : 1, pieces, compare_piece, &job);
     for (size_t i = 0; i < pieces; i++)
         if (all[i].u > worst->u)
@@ -166,19 +186,76 @@ int bnf_weights_compare(const struct bnf_core *layout, const struct bnf_weights 
 
 /* ---- a shift in front of the weights ---- */
 
-void bnf_weights_shift(const struct bnf_core *core, const struct bnf_normal *pre, double *out, double *out_size)
+/* sum + term, exactly: what rounding takes from the sum is kept in rest. */
+static void add_exactly(double *sum, double *rest, double term)
+{
+    double total = *sum + term, back = total - *sum;
+    *rest += (*sum - (total - back)) + (term - back);
+    *sum = total;
+}
+
+struct shifted {
+    const struct bnf_core *core;
+    const struct bnf_normal *pre;
+    double *out, *rest, *size;        /* per output channel */
+    double shift[CHUNK], many[CHUNK]; /* per column of the chunk: the shift in front of it, and its size */
+};
+
+/* `count` elements of one row from column `col` on, where rows are output channels. */
+static void shift_row(struct shifted *s, size_t row, size_t col, const double *restrict w, size_t count)
+{
+    double sum = 0, size = 0;
+    size_t o = row % s->core->row_channels;
+    for (size_t i = 0; i < count; i++) {
+        size_t in = bnf_core_col_channel(s->core, row, col + i);
+        s->shift[i] = bnf_shift_at(s->pre, in);
+        s->many[i] = bnf_size_at(s->pre, in);
+    }
+    for (size_t i = 0; i < count; i++) {
+        sum += w[i] * s->shift[i];
+        size += fabs(w[i]) * s->many[i];
+    }
+    add_exactly(&s->out[o], &s->rest[o], s->core->alpha * sum);
+    s->size[o] += fabs(s->core->alpha) * size;
+}
+
+/* The same where columns are output channels. */
+static void shift_column(struct shifted *s, size_t row, size_t col, const double *restrict w, size_t count)
+{
+    size_t in = row % s->core->row_channels;
+    double shift = s->core->alpha * bnf_shift_at(s->pre, in);
+    double size = fabs(s->core->alpha) * bnf_size_at(s->pre, in);
+    for (size_t i = 0; i < count; i++) {
+        size_t o = bnf_core_col_channel(s->core, row, col + i);
+        add_exactly(&s->out[o], &s->rest[o], w[i] * shift);
+        s->size[o] += fabs(w[i]) * size;
+    }
+}
+
+bool bnf_weights_shift(
+    const struct bnf_core *core, const struct bnf_normal *pre, double *out, double *out_size)
 {
     double w[CHUNK];
     const struct bnf_tensor *t = core->weight;
-    for (size_t at = 0; at < t->count; at += CHUNK) {
-        size_t count = t->count - at < CHUNK ? t->count - at : CHUNK;
-        bnf_to_double(t->dtype, t->data, at, count, w);
-        for (size_t i = 0; i < count; i++) {
-            size_t row = (at + i) / core->cols, col = (at + i) % core->cols;
-            size_t row_channel = row % core->row_channels, col_channel = bnf_core_col_channel(core, row, col);
-            size_t in = core->rows_out ? col_channel : row_channel, o = core->rows_out ? row_channel : col_channel;
-            out[o] += core->alpha * w[i] * bnf_shift_at(pre, in);
-            out_size[o] += fabs(core->alpha * w[i]) * bnf_size_at(pre, in);
-        }
+    struct shifted *s = bnf_alloc(1, sizeof *s);
+    double *rest = bnf_alloc(core->out_channels, sizeof *rest);
+    if (s) {
+        s->core = core;
+        s->pre = pre;
+        s->out = out;
+        s->rest = rest;
+        s->size = out_size;
     }
+    for (size_t row = 0; s && rest && row < core->rows; row++)
+        for (size_t col = 0; col < core->cols; col += CHUNK) {
+            size_t count = core->cols - col < CHUNK ? core->cols - col : CHUNK;
+            bnf_to_double(t->dtype, t->data, row * core->cols + col, count, w);
+            (core->rows_out ? shift_row : shift_column)(s, row, col, w, count);
+        }
+    for (size_t o = 0; s && rest && o < core->out_channels; o++)
+        out[o] += rest[o];
+    bool done = s && rest;
+    bnf_free(s);
+    bnf_free(rest);
+    return done;
 }

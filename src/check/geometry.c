@@ -19,8 +19,10 @@ static enum padding padding_of(const Onnx__NodeProto *proto)
                                                           : STRANGE;
 }
 
-/* An ints attribute of `count` elements; absent ones are `fallback`. False when it has another length or type. */
-static bool read_ints(const Onnx__NodeProto *proto, const char *name, size_t count, int64_t fallback, int64_t *out)
+/* An ints attribute of `count` elements; absent ones are `fallback`. False when it has another length or
+ * type. */
+static bool read_ints(
+    const Onnx__NodeProto *proto, const char *name, size_t count, int64_t fallback, int64_t *out)
 {
     size_t found;
     const int64_t *ints = bnf_attr_ints(proto, name, &found);
@@ -48,7 +50,8 @@ static bool none_negative(const int64_t *values, size_t count)
 }
 
 /* The padding a Conv really has, begins first. False when it depends on extents that are not known. */
-static bool resolve_pads(const struct bnf_graph *g, bnf_id node, const struct bnf_tensor *weight, int64_t *pads)
+static bool resolve_pads(
+    const struct bnf_graph *g, bnf_id node, const struct bnf_tensor *weight, int64_t *pads)
 {
     const Onnx__NodeProto *proto = g->nodes[node].proto;
     size_t spatial = weight->rank - 2;
@@ -60,13 +63,15 @@ static bool resolve_pads(const struct bnf_graph *g, bnf_id node, const struct bn
     if (mode == VALID)
         return true;
     const struct bnf_shape *x = &g->values[bnf_node_input(g, node, 0)].shape;
-    if (mode == STRANGE || x->rank != (int)weight->rank || !read_ints(proto, "strides", spatial, 1, strides) ||
+    if (mode == STRANGE || x->rank != (int)weight->rank ||
+        !read_ints(proto, "strides", spatial, 1, strides) ||
         !read_ints(proto, "dilations", spatial, 1, dilations))
         return false;
     for (size_t i = 0; i < spatial; i++) {
         int64_t extent = x->dims[i + 2], window;
-        if (extent <= 0 || strides[i] <= 0 || __builtin_mul_overflow(dilations[i], weight->dims[i + 2] - 1, &window) ||
-            window < 0 || window > INT32_MAX || extent > INT32_MAX || strides[i] > INT32_MAX)
+        if (extent <= 0 || strides[i] <= 0 ||
+            __builtin_mul_overflow(dilations[i], weight->dims[i + 2] - 1, &window) || window < 0 ||
+            window > INT32_MAX || extent > INT32_MAX || strides[i] > INT32_MAX)
             return false;
         int64_t total = ((extent + strides[i] - 1) / strides[i] - 1) * strides[i] + window + 1 - extent;
         total = total > 0 ? total : 0;
@@ -86,8 +91,9 @@ bool bnf_geometry_is_pointwise(const struct bnf_graph *g, bnf_id node, const str
         return false;
     /* SAME pads nothing around one element that moves by one. */
     enum padding mode = padding_of(proto);
-    return mode == NOTSET ? read_ints(proto, "pads", 2 * spatial, 0, values) && all_are(values, 2 * spatial, 0)
-                          : mode != STRANGE;
+    return mode == NOTSET
+               ? read_ints(proto, "pads", 2 * spatial, 0, values) && all_are(values, 2 * spatial, 0)
+               : mode != STRANGE;
 }
 
 bool bnf_geometry_read(struct bnf_prover *p, struct bnf_side *side, struct bnf_core *core)
@@ -112,16 +118,17 @@ bool bnf_geometry_read(struct bnf_prover *p, struct bnf_side *side, struct bnf_c
         core->passes_shift =
             resolve_pads(&side->graph, core->node, w, values) && all_are(values, 2 * spatial, 0);
     else /* every output sees every input channel once: no overlap, no gap; pads only cut off */
-        core->passes_shift = all_are(w->dims + 2, spatial, 1) && read_ints(proto, "strides", spatial, 1, values) &&
-                             all_are(values, spatial, 1) && !bnf_attr_find(proto, "output_shape") &&
-                             read_ints(proto, "output_padding", spatial, 0, values) && all_are(values, spatial, 0) &&
-                             padding_of(proto) <= VALID && read_ints(proto, "pads", 2 * spatial, 0, values) &&
-                             none_negative(values, 2 * spatial);
+        core->passes_shift =
+            all_are(w->dims + 2, spatial, 1) && read_ints(proto, "strides", spatial, 1, values) &&
+            all_are(values, spatial, 1) && !bnf_attr_find(proto, "output_shape") &&
+            read_ints(proto, "output_padding", spatial, 0, values) && all_are(values, spatial, 0) &&
+            padding_of(proto) <= VALID && read_ints(proto, "pads", 2 * spatial, 0, values) &&
+            none_negative(values, 2 * spatial);
     return true;
 }
 
-static bool same_ints(const Onnx__NodeProto *a, const Onnx__NodeProto *b, const char *name, size_t count,
-    int64_t fallback)
+static bool same_ints(
+    const Onnx__NodeProto *a, const Onnx__NodeProto *b, const char *name, size_t count, int64_t fallback)
 {
     int64_t left[2 * MOST_SPATIAL], right[2 * MOST_SPATIAL];
     return read_ints(a, name, count, fallback, left) && read_ints(b, name, count, fallback, right) &&
@@ -142,8 +149,8 @@ static bool same_as_written(const Onnx__NodeProto *a, const Onnx__NodeProto *b, 
     return left == right && (left == 0 || memcmp(x, y, left * sizeof *x) == 0);
 }
 
-static enum bnf_outcome compare_pads(struct bnf_prover *p, const struct bnf_core core[2],
-    const Onnx__NodeProto *const proto[2])
+static enum bnf_outcome compare_pads(
+    struct bnf_prover *p, const struct bnf_core core[2], const Onnx__NodeProto *const proto[2])
 {
     size_t spatial = core[0].weight->rank - 2;
     enum padding mode[2] = {padding_of(proto[0]), padding_of(proto[1])};
@@ -170,12 +177,14 @@ enum bnf_outcome bnf_geometry_compare(struct bnf_prover *p, const struct bnf_cor
     for (int i = 0; i < 2; i++)
         proto[i] = p->side[i].graph.nodes[core[i].node].proto;
     if (a->dtype != b->dtype) {
-        bnf_say(p, "the weights are %s, but %s in the reference", bnf_dtype_name(b->dtype), bnf_dtype_name(a->dtype));
+        bnf_say(p, "the weights are %s, but %s in the reference", bnf_dtype_name(b->dtype),
+            bnf_dtype_name(a->dtype));
         return BNF_DIFFERENT;
     }
     if (a->rank != b->rank || memcmp(a->dims, b->dims, a->rank * sizeof *a->dims) != 0) {
         char left[128], right[128];
-        bnf_say(p, "the weights are %s, but %s in the reference", bnf_dims_text(b->dims, b->rank, right, sizeof right),
+        bnf_say(p, "the weights are %s, but %s in the reference",
+            bnf_dims_text(b->dims, b->rank, right, sizeof right),
             bnf_dims_text(a->dims, a->rank, left, sizeof left));
         return BNF_DIFFERENT;
     }
@@ -188,7 +197,8 @@ enum bnf_outcome bnf_geometry_compare(struct bnf_prover *p, const struct bnf_cor
         return differ(p, "strides");
     if (!same_ints(proto[0], proto[1], "dilations", spatial, 1))
         return differ(p, "dilations");
-    if (core[0].kind == BNF_CORE_CONV_TRANSPOSE && !same_ints(proto[0], proto[1], "output_padding", spatial, 0))
+    if (core[0].kind == BNF_CORE_CONV_TRANSPOSE &&
+        !same_ints(proto[0], proto[1], "output_padding", spatial, 0))
         return differ(p, "output paddings");
     if (core[0].kind == BNF_CORE_CONV_TRANSPOSE && !same_as_written(proto[0], proto[1], "output_shape"))
         return differ(p, "output shapes");

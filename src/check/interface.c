@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-void bnf_find(struct bnf_prover *p, enum bnf_proof_verdict verdict, const char *value, const char *node, double u,
-    const char *format, ...)
+void bnf_find(struct bnf_prover *p, enum bnf_proof_verdict verdict, const char *value, const char *node,
+    double u, const char *format, ...)
 {
     struct bnf_proof *proof = p->proof;
     char text[1200];
@@ -119,7 +119,8 @@ static bool same_default(struct bnf_prover *p, bnf_id ref, bnf_id new)
 static void match_input(struct bnf_prover *p, bnf_id ref, bnf_id new)
 {
     const struct bnf_value *a = &p->side[0].graph.values[ref], *b = &p->side[1].graph.values[new];
-    const Onnx__GraphProto *left = p->side[0].graph.scopes[0].graph, *right = p->side[1].graph.scopes[0].graph;
+    const Onnx__GraphProto *left = p->side[0].graph.scopes[0].graph,
+                           *right = p->side[1].graph.scopes[0].graph;
     char one[256], other[256];
     if (!same_input_type(&a->shape, &b->shape) ||
         (a->shape.dtype == 0 && !same_message(type_of(left->input, left->n_input, a->name),
@@ -172,8 +173,11 @@ static void match_by_name(struct bnf_prover *p)
         if (new != BNF_NONE && is_free(a, ref) && is_free(b, new))
             match_input(p, ref, new);
         else if (is_free(a, ref))
-            bnf_find(p, BNF_PROOF_REFUTED, name, NULL, 0, "'%s' is an input of the reference, but %s in the candidate",
-                name, same == BNF_NONE ? "missing" : new == BNF_NONE ? "computed" : "has a default value");
+            bnf_find(p, BNF_PROOF_REFUTED, name, NULL, 0,
+                "'%s' is an input of the reference, but %s in the candidate", name,
+                same == BNF_NONE  ? "missing"
+                : new == BNF_NONE ? "computed"
+                                  : "has a default value");
         else if (new == BNF_NONE && same != BNF_NONE && b->graph.values[same].producer != BNF_NONE &&
                  !bnf_is_constant(&b->constants, same))
             bnf_find(p, BNF_PROOF_REFUTED, name, NULL, 0,
@@ -184,8 +188,9 @@ static void match_by_name(struct bnf_prover *p)
         const char *name = b->graph.values[new].name;
         bnf_id ref = input_named(a, name);
         if (is_free(b, new) && (ref == BNF_NONE || !is_free(a, ref)))
-            bnf_find(p, BNF_PROOF_REFUTED, name, NULL, 0, "'%s' is an input of the candidate, but %s the reference",
-                name, ref == BNF_NONE ? "not of" : "has a default value in");
+            bnf_find(p, BNF_PROOF_REFUTED, name, NULL, 0,
+                "'%s' is an input of the candidate, but %s the reference", name,
+                ref == BNF_NONE ? "not of" : "has a default value in");
     }
 }
 
@@ -213,18 +218,22 @@ bool bnf_match_outputs(struct bnf_prover *p)
     const struct bnf_scope *a = &g[0]->scopes[0], *b = &g[1]->scopes[0];
     char one[256], other[256];
     if (a->output_count != b->output_count) {
-        bnf_find(p, BNF_PROOF_REFUTED, NULL, NULL, 0, "%zu outputs instead of %zu", b->output_count, a->output_count);
+        bnf_find(p, BNF_PROOF_REFUTED, NULL, NULL, 0, "%zu outputs instead of %zu", b->output_count,
+            a->output_count);
         return false;
     }
     if (a->output_count == 0) {
-        bnf_find(p, BNF_PROOF_UNPROVED, NULL, NULL, 0, "the models have no outputs, so there is nothing to compare");
+        bnf_find(p, BNF_PROOF_UNPROVED, NULL, NULL, 0,
+            "the models have no outputs, so there is nothing to compare");
         return false;
     }
     for (size_t i = 0; i < a->output_count; i++) {
         const char *left = a->graph->output[i]->name, *right = b->graph->output[i]->name;
-        const struct bnf_shape *x = &g[0]->values[a->outputs[i]].shape, *y = &g[1]->values[b->outputs[i]].shape;
+        const struct bnf_shape *x = &g[0]->values[a->outputs[i]].shape,
+                               *y = &g[1]->values[b->outputs[i]].shape;
         if (!p->options.match_by_position && strcmp(left ? left : "", right ? right : "") != 0)
-            bnf_find(p, BNF_PROOF_REFUTED, left, NULL, 0, "output %zu is '%s' instead of '%s'", i, right, left);
+            bnf_find(
+                p, BNF_PROOF_REFUTED, left, NULL, 0, "output %zu is '%s' instead of '%s'", i, right, left);
         else if (!same_output_type(x, y))
             bnf_find(p, BNF_PROOF_REFUTED, left, NULL, 0, "output '%s' is %s instead of %s", left,
                 shape_text(y, one, sizeof one), shape_text(x, other, sizeof other));

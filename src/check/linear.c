@@ -1,4 +1,5 @@
-/* Operators with weights: what they are, and whether two of them, each with affine maps around it, are the same. */
+/* Operators with weights: what they are, and whether two of them, each with affine maps around it, are the
+ * same. */
 #include "check/prover.h"
 
 #include "graph/attr.h"
@@ -166,7 +167,9 @@ static enum bnf_outcome compare_kinds(struct bnf_prover *p, const struct bnf_cor
         same = bnf_schema_same(op[0], bnf_node_opset(&p->side[0].graph, core[0].node),
             bnf_node_opset(&p->side[1].graph, core[1].node));
     if (!same) {
-        bnf_say(p, "the cones cannot be brought to the same structure: the reference computes it by %s, the candidate by %s",
+        bnf_say(p,
+            "the cones cannot be brought to the same structure: the reference computes it by %s, the "
+            "candidate by %s",
             op[0], op[1]);
         return BNF_UNKNOWN;
     }
@@ -197,7 +200,8 @@ static double *numbers(struct bnf_prover *p, struct bnf_arena *arena, size_t cou
 static bool weigh(struct bnf_prover *p, struct bnf_arena *arena, struct effective *e)
 {
     const struct bnf_core *c = e->core;
-    const struct bnf_normal *on_rows = c->rows_out ? e->post : e->pre, *on_cols = c->rows_out ? e->pre : e->post;
+    const struct bnf_normal *on_rows = c->rows_out ? e->post : e->pre,
+                            *on_cols = c->rows_out ? e->pre : e->post;
     e->weights.tensor = c->weight;
     if (on_rows || c->alpha != 1) {
         double *row = numbers(p, arena, c->rows);
@@ -243,8 +247,10 @@ static bool bias(struct bnf_prover *p, struct bnf_arena *arena, struct effective
     e->size = numbers(p, arena, e->bias_rows * n);
     if (!shifted || !shifted_size || !e->bias || !e->size)
         return false;
-    if (e->pre && e->pre->shifts)
-        bnf_weights_shift(c, e->pre, shifted, shifted_size);
+    if (e->pre && e->pre->shifts && !bnf_weights_shift(c, e->pre, shifted, shifted_size)) {
+        bnf_prover_fail(p, bnf_fail_memory(p->err));
+        return false;
+    }
     for (size_t row = 0; row < e->bias_rows; row++)
         for (size_t o = 0; o < n; o++) {
             double b = stored_bias(c, row, o), scale = bnf_scale_at(e->post, o);
@@ -254,7 +260,8 @@ static bool bias(struct bnf_prover *p, struct bnf_arena *arena, struct effective
     return true;
 }
 
-static void say_weight(struct bnf_prover *p, const struct bnf_core *ref, const struct bnf_worst *worst, double limit)
+static void say_weight(
+    struct bnf_prover *p, const struct bnf_core *ref, const struct bnf_worst *worst, double limit)
 {
     size_t row = worst->index / ref->cols, col = worst->index % ref->cols;
     size_t channel = ref->rows_out ? row % ref->row_channels : bnf_core_col_channel(ref, row, col);
@@ -266,15 +273,18 @@ static void say_weight(struct bnf_prover *p, const struct bnf_core *ref, const s
         rest %= divisor;
     }
     p->said_u = worst->u;
-    bnf_say(p, "the weight of output channel %zu at [%s] is %.9g instead of %.9g: %.3g u off, allowed are %.4g", channel,
-        place, worst->found, worst->expected, worst->u, limit);
+    bnf_say(p,
+        "the weight of output channel %zu at [%s] is %.9g instead of %.9g: %.3g u off, allowed are %.4g",
+        channel, place, worst->found, worst->expected, worst->u, limit);
 }
 
-static enum bnf_outcome compare_weights(struct bnf_prover *p, const struct effective e[2], struct bnf_tally *tally)
+static enum bnf_outcome compare_weights(
+    struct bnf_prover *p, const struct effective e[2], struct bnf_tally *tally)
 {
     const struct bnf_core *ref = e[0].core;
     int dtype = ref->weight->dtype;
-    unsigned tensors = 1 + (e[1].pre ? e[1].pre->scale_tensors : 0) + (e[1].post ? e[1].post->scale_tensors : 0);
+    unsigned tensors =
+        1 + (e[1].pre ? e[1].pre->scale_tensors : 0) + (e[1].post ? e[1].post->scale_tensors : 0);
     double limit = bnf_limit(p, dtype, tensors);
     struct bnf_worst worst;
     bool transposed = ref->rows_out != e[1].core->rows_out;
@@ -283,8 +293,8 @@ static enum bnf_outcome compare_weights(struct bnf_prover *p, const struct effec
         new.row = e[1].weights.col;
         new.col = e[1].weights.row;
     }
-    int status = bnf_weights_compare(ref, &e[0].weights, &new, transposed, p->explaining ? (double)INFINITY : limit,
-        p->options.threads, &worst);
+    int status = bnf_weights_compare(ref, &e[0].weights, &new, transposed,
+        p->explaining ? (double)INFINITY : limit, p->options.threads, &worst);
     if (status)
         return bnf_prover_fail(p, bnf_fail_memory(p->err));
     tally->changed |= worst.u > 0;
@@ -294,7 +304,8 @@ static enum bnf_outcome compare_weights(struct bnf_prover *p, const struct effec
     return BNF_DIFFERENT;
 }
 
-static enum bnf_outcome compare_biases(struct bnf_prover *p, const struct effective e[2], struct bnf_tally *tally)
+static enum bnf_outcome compare_biases(
+    struct bnf_prover *p, const struct effective e[2], struct bnf_tally *tally)
 {
     int dtype = e[0].core->weight->dtype;
     size_t n = e[0].core->out_channels;
@@ -312,7 +323,8 @@ static enum bnf_outcome compare_biases(struct bnf_prover *p, const struct effect
         return BNF_EQUAL;
     for (size_t i = 0; i < rows * n; i++) {
         size_t r = e[0].bias_rows == 1 ? i % n : i, q = e[1].bias_rows == 1 ? i % n : i;
-        double k = bnf_error_in_u(dtype, e[0].bias[r], e[1].bias[q], e[0].size[r]);
+        double k = bnf_error_in_u(dtype, e[0].bias[r], e[1].bias[q], e[0].size[r],
+            bnf_scale_at(post, i % n) * fmax(1, fabs(e[1].core->beta)));
         if (k > worst) {
             worst = k;
             where = i;
@@ -322,15 +334,17 @@ static enum bnf_outcome compare_biases(struct bnf_prover *p, const struct effect
     if (bnf_accept(p, dtype, tensors, worst, tally))
         return BNF_EQUAL;
     p->said_u = worst;
-    bnf_say(p, "the bias of output channel %zu is %.9g instead of %.9g: %.3g u of the terms it is summed from, allowed "
-               "are %.4g",
+    bnf_say(p,
+        "the bias of output channel %zu is %.9g instead of %.9g: %.3g u of the terms it is summed from, "
+        "allowed "
+        "are %.4g",
         where % n, e[1].bias[e[1].bias_rows == 1 ? where % n : where],
         e[0].bias[e[0].bias_rows == 1 ? where % n : where], worst, bnf_limit(p, dtype, tensors));
     return BNF_DIFFERENT;
 }
 
-static enum bnf_outcome compare_coefficients(struct bnf_prover *p, struct effective e[2], struct bnf_arena *arena,
-    struct bnf_tally *tally)
+static enum bnf_outcome compare_coefficients(
+    struct bnf_prover *p, struct effective e[2], struct bnf_arena *arena, struct bnf_tally *tally)
 {
     for (int i = 0; i < 2; i++)
         if (!weigh(p, arena, &e[i]) || !bias(p, arena, &e[i]))
@@ -341,8 +355,8 @@ static enum bnf_outcome compare_coefficients(struct bnf_prover *p, struct effect
 
 /* ---- in front of the weights ---- */
 
-/* The map's shift taken in front of its scale: x ↦ scale ⊙ (x + shift/scale). Where the scale is zero that exists
- * only without a shift. */
+/* The map's shift taken in front of its scale: x ↦ scale ⊙ (x + shift/scale). Where the scale is zero that
+ * exists only without a shift. */
 static bool split(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *map,
     struct bnf_normal *scale_only, struct bnf_normal *offset)
 {
@@ -363,17 +377,18 @@ static bool split(struct bnf_prover *p, struct bnf_arena *arena, const struct bn
             return false;
         offset->scale[c] = 1;
         offset->shift[c] = map->shift[c] == 0 ? 0 : map->shift[c] / map->scale[c];
-        offset->size[c] = map->shift[c] == 0 ? 0 : map->size[c] / fabs(map->scale[c]);
+        offset->size[c] = map->scale[c] == 0 ? 0 : map->size[c] / fabs(map->scale[c]);
         if (!isfinite(offset->shift[c]) || !isfinite(offset->size[c]))
             return false;
     }
     return true;
 }
 
-/* Behind implicit padding a shift cannot become a bias: the padded zeros would be shifted, too. The scales may differ
- * between the two models, what is shifted in front of them may not. pre becomes the scales alone. */
-static enum bnf_outcome part_shifts(struct bnf_prover *p, struct bnf_arena *arena, struct effective e[2], int dtype,
-    struct bnf_tally *tally)
+/* Behind implicit padding a shift cannot become a bias: the padded zeros would be shifted, too. The scales
+ * may differ between the two models, what is shifted in front of them may not. pre becomes the scales alone.
+ */
+static enum bnf_outcome part_shifts(
+    struct bnf_prover *p, struct bnf_arena *arena, struct effective e[2], int dtype, struct bnf_tally *tally)
 {
     struct bnf_normal *maps = bnf_arena_alloc(arena, 4, sizeof *maps);
     if (!maps)
@@ -394,7 +409,8 @@ static enum bnf_outcome part_shifts(struct bnf_prover *p, struct bnf_arena *aren
     enum bnf_outcome outcome = bnf_normal_compare(p, offset[0], offset[1], dtype, tally);
     p->explaining = explaining;
     if (outcome != BNF_EQUAL)
-        bnf_say(p, "in front of implicit padding the shift is not the same: padded zeros do not pass through it");
+        bnf_say(
+            p, "in front of implicit padding the shift is not the same: padded zeros do not pass through it");
     return outcome;
 }
 
@@ -407,8 +423,8 @@ static bool same_numbers(const struct bnf_normal *a, const struct bnf_normal *b)
            memcmp(a->shift, b->shift, bytes) == 0;
 }
 
-static enum bnf_outcome compare_with_maps(struct bnf_prover *p, struct effective e[2], struct bnf_arena *arena,
-    struct bnf_tally *tally)
+static enum bnf_outcome compare_with_maps(
+    struct bnf_prover *p, struct effective e[2], struct bnf_arena *arena, struct bnf_tally *tally)
 {
     int dtype = e[0].core->weight->dtype;
     if (same_numbers(e[0].pre, e[1].pre)) {
@@ -433,6 +449,10 @@ static enum bnf_outcome compare_with_maps(struct bnf_prover *p, struct effective
         }
         if (!mergeable)
             return same;
+        if (e[0].core->kind == BNF_CORE_PRODUCT) {
+            bnf_say(p, "a shift in front of several matrices at once is not worked out");
+            return BNF_UNKNOWN;
+        }
         enum bnf_outcome outcome = part_shifts(p, arena, e, dtype, tally);
         if (outcome != BNF_EQUAL)
             return outcome;

@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Nesting of comparisons. In a candidate whose values pair up one after the other it stays in single digits. */
+/* Nesting of comparisons. In a candidate whose values pair up one after the other it stays in single digits.
+ */
 #define DEEPEST 400
 
 static uint64_t pair_key(bnf_id ref, bnf_id new)
@@ -18,8 +19,8 @@ const struct bnf_pair *bnf_pair_of(const struct bnf_prover *p, bnf_id ref, bnf_i
     return at == BNF_NONE ? NULL : &p->pairs[at];
 }
 
-static void remember(struct bnf_prover *p, bnf_id ref, bnf_id new, enum bnf_outcome outcome,
-    const struct bnf_tally *tally)
+static void remember(
+    struct bnf_prover *p, bnf_id ref, bnf_id new, enum bnf_outcome outcome, const struct bnf_tally *tally)
 {
     bnf_id at = bnf_table_get(&p->memo, pair_key(ref, new));
     if (at == BNF_NONE) {
@@ -41,8 +42,9 @@ void bnf_pair_variables(struct bnf_prover *p, bnf_id ref, bnf_id new)
     remember(p, ref, new, BNF_EQUAL, &(struct bnf_tally){.sub = {BNF_NONE, BNF_NONE}});
 }
 
-/* Values in bodies are only comparable while the bodies are bound to each other: their inputs are free variables of
- * that one comparison, and what was found under it says nothing under another. Constants are comparable anywhere. */
+/* Values in bodies are only comparable while the bodies are bound to each other: their inputs are free
+ * variables of that one comparison, and what was found under it says nothing under another. Constants are
+ * comparable anywhere. */
 static bool comparable(const struct bnf_prover *p, bnf_id ref, bnf_id new)
 {
     const struct bnf_side *a = &p->side[0], *b = &p->side[1];
@@ -79,8 +81,8 @@ static bool meet(struct bnf_prover *p, struct bnf_chain chain[2], struct bnf_are
     }
 }
 
-enum bnf_outcome bnf_align(struct bnf_prover *p, struct bnf_chain chain[2], struct bnf_arena *arena, unsigned link[2],
-    struct bnf_tally *tally)
+enum bnf_outcome bnf_align(struct bnf_prover *p, struct bnf_chain chain[2], struct bnf_arena *arena,
+    unsigned link[2], struct bnf_tally *tally)
 {
     if (meet(p, chain, arena, link))
         return BNF_EQUAL;
@@ -101,8 +103,8 @@ enum bnf_outcome bnf_align(struct bnf_prover *p, struct bnf_chain chain[2], stru
 
 /* ---- constants ---- */
 
-static enum bnf_outcome compare_constants(struct bnf_prover *p, const struct bnf_tensor *ref,
-    const struct bnf_tensor *new)
+static enum bnf_outcome compare_constants(
+    struct bnf_prover *p, const struct bnf_tensor *ref, const struct bnf_tensor *new)
 {
     if (bnf_tensor_same(ref, new))
         return BNF_EQUAL;
@@ -118,7 +120,8 @@ static enum bnf_outcome compare_constants(struct bnf_prover *p, const struct bnf
     while (ref->data[byte] == new->data[byte])
         byte++;
     size_t width = ref->count ? ref->bytes / ref->count : 0;
-    bnf_say(p, "constants of %s differ, first at element %zu", bnf_dtype_name(ref->dtype), width ? byte / width : byte);
+    bnf_say(p, "constants of %s differ, first at element %zu", bnf_dtype_name(ref->dtype),
+        width ? byte / width : byte);
     return BNF_DIFFERENT;
 }
 
@@ -157,11 +160,11 @@ static enum bnf_outcome compare_mapped_constants(struct bnf_prover *p, const str
             value[side] = product + bnf_shift_at(map[side], c);
             size = fabs(product) + bnf_size_at(map[side], c);
         }
-        double k = bnf_error_in_u(t[0]->dtype, value[0], value[1], size);
+        double k = bnf_error_in_u(t[0]->dtype, value[0], value[1], size, 1);
         if (!bnf_accept(p, t[0]->dtype, tensors, k, tally)) {
             p->said_u = k;
-            bnf_say(p, "element %zu of a constant is %.9g instead of %.9g: %.3g u off, allowed are %.4g", i, value[1],
-                value[0], k, bnf_limit(p, t[0]->dtype, tensors));
+            bnf_say(p, "element %zu of a constant is %.9g instead of %.9g: %.3g u off, allowed are %.4g", i,
+                value[1], value[0], k, bnf_limit(p, t[0]->dtype, tensors));
             return BNF_DIFFERENT;
         }
     }
@@ -184,7 +187,7 @@ static enum bnf_outcome compare_slot(struct bnf_prover *p, bnf_id ref, bnf_id ne
     if (ref == new)
         return BNF_EQUAL;
     bnf_say(p, "input %u is %s, but not in the reference", slot, new == BNF_NONE ? "left out" : "given");
-    return BNF_DIFFERENT;
+    return BNF_UNKNOWN; /* being absent may mean the same as what is given */
 }
 
 static void blame(struct bnf_prover *p, struct bnf_tally *tally, bnf_id ref, bnf_id new)
@@ -223,7 +226,7 @@ static enum bnf_outcome compare_inputs(struct bnf_prover *p, const bnf_id node[2
         bool crossed = true;
         for (uint32_t slot = 0; slot < 2 && crossed; slot++) {
             bnf_id ref = bnf_node_input(g[0], node[0], slot), new = bnf_node_input(g[1], node[1], 1 - slot);
-            crossed = ref != BNF_NONE && new != BNF_NONE && bnf_equal(p, ref, new) == BNF_EQUAL;
+            crossed = ref != BNF_NONE && new != BNF_NONE &&bnf_equal(p, ref, new) == BNF_EQUAL;
         }
         if (crossed)
             outcome = BNF_EQUAL;
@@ -300,7 +303,8 @@ static enum bnf_outcome compare_draws(struct bnf_prover *p, bnf_id ref, bnf_id n
     }
     for (int i = 0; i < 2; i++)
         if (p->side[i].drawn[node[i]] != BNF_NONE && p->side[i].drawn[node[i]] != node[1 - i]) {
-            bnf_say(p, "the operator may draw random numbers or keep a state, and already stands for another node");
+            bnf_say(p,
+                "the operator may draw random numbers or keep a state, and already stands for another node");
             return BNF_UNKNOWN;
         }
     return BNF_EQUAL;
@@ -359,6 +363,18 @@ static const char *what_computes(const struct bnf_side *side, bnf_id value)
     return v->is_input ? "an input" : "a constant";
 }
 
+/* A map whose numbers are not finite equals nothing but the same node. */
+static bool is_broken_apart(struct bnf_prover *p, bnf_id ref, bnf_id new)
+{
+    bool broken = bnf_step_is_broken(p, &p->side[0], ref), other = bnf_step_is_broken(p, &p->side[1], new);
+    if ((!broken && !other) || (broken && other && same_operator_type(p, ref, new)))
+        return false;
+    bnf_say(p, "%s gives no finite scale and shift, and %s computes something else",
+        broken ? what_computes(&p->side[0], ref) : what_computes(&p->side[1], new),
+        broken ? "the candidate" : "the reference");
+    return true;
+}
+
 /* Values that are no affine maps of others, and no operators with weights. */
 static enum bnf_outcome compare_opaque(struct bnf_prover *p, bnf_id ref, bnf_id new, struct bnf_tally *tally)
 {
@@ -369,46 +385,109 @@ static enum bnf_outcome compare_opaque(struct bnf_prover *p, bnf_id ref, bnf_id 
         return BNF_DIFFERENT;
     }
     bnf_id left = a->graph.values[ref].producer, right = b->graph.values[new].producer;
-    bool same = same_operator_type(p, ref, new);
-    if (!same && (bnf_step_is_broken(p, a, ref) || bnf_step_is_broken(p, b, new))) {
-        bnf_say(p, "%s gives no finite scale and shift, and %s computes something else",
-            what_computes(bnf_step_is_broken(p, a, ref) ? a : b, bnf_step_is_broken(p, a, ref) ? ref : new),
-            bnf_step_is_broken(p, a, ref) ? "the candidate" : "the reference");
-        return BNF_DIFFERENT;
-    }
     if (left != BNF_NONE && right != BNF_NONE)
         return compare_nodes(p, ref, new, tally);
     if (left == BNF_NONE && right == BNF_NONE && !is_variable(a, ref) && !is_variable(b, new))
         return bnf_other_constant_compare(p, ref, new);
-    bnf_say(p, "the cones cannot be brought to the same structure: the reference computes it by %s, the candidate by %s",
+    bnf_say(p,
+        "the cones cannot be brought to the same structure: the reference computes it by %s, the candidate "
+        "by %s",
         what_computes(a, ref), what_computes(b, new));
     return BNF_UNKNOWN;
 }
 
+/* A depthwise convolution of one element counts as a map. Where the other model has a convolution that is
+ * none, it is taken for an operator with weights, so that what differs between the two can be named. */
+static enum bnf_outcome compare_convolutions(
+    struct bnf_prover *p, const struct bnf_chain chain[2], struct bnf_tally *tally)
+{
+    for (int through = 0; through < 2; through++) {
+        unsigned last[2] = {chain[0].count - 1, chain[1].count - 1};
+        for (unsigned i = last[through]; i-- > 0;) {
+            unsigned link[2] = {last[0], last[1]};
+            const struct bnf_normal *map[2];
+            struct bnf_core core[2];
+            bool cores = true;
+            link[through] = i;
+            for (int side = 0; side < 2; side++) {
+                map[side] = chain[side].links[link[side]].map;
+                cores = cores &&
+                        bnf_core_of(p, &p->side[side], chain[side].links[link[side]].value, &core[side]) &&
+                        bnf_core_takes(&core[side], map[side]);
+            }
+            enum bnf_outcome outcome = cores ? bnf_core_compare(p, core, map, tally) : BNF_UNKNOWN;
+            if (outcome != BNF_UNKNOWN)
+                return outcome;
+        }
+    }
+    return BNF_UNKNOWN;
+}
+
+/* Maps on another axis than the weights': a scale that is the same everywhere still goes into these, and the
+ * shifts are compared for themselves. */
+static enum bnf_outcome compare_parted(struct bnf_prover *p, const struct bnf_core core[2],
+    const struct bnf_normal *const map[2], int dtype, struct bnf_tally *tally)
+{
+    struct bnf_arena arena;
+    const struct bnf_normal *scale[2], *shift[2];
+    struct bnf_tally parted = *tally;
+    enum bnf_outcome outcome = BNF_UNKNOWN;
+    bool explaining = p->explaining;
+    bnf_arena_init(&arena, 0);
+    p->explaining = false; /* only success counts; the reason of a failure is told by what is tried next */
+    if (!explaining && bnf_normal_part(p, &arena, map[0], &scale[0], &shift[0]) &&
+        bnf_normal_part(p, &arena, map[1], &scale[1], &shift[1])) {
+        outcome = bnf_core_compare(p, core, scale, &parted);
+        if (outcome == BNF_EQUAL)
+            outcome = bnf_normal_compare(p, shift[0], shift[1], dtype, &parted);
+    }
+    p->explaining = explaining;
+    bnf_arena_free(&arena);
+    if (outcome == BNF_EQUAL)
+        *tally = parted;
+    return outcome;
+}
+
 /* Compares what the two chains end in, with the maps that lead there. */
-static enum bnf_outcome compare_ends(struct bnf_prover *p, const struct bnf_chain chain[2], int dtype,
-    struct bnf_tally *tally)
+static enum bnf_outcome compare_ends(
+    struct bnf_prover *p, const struct bnf_chain chain[2], int dtype, struct bnf_tally *tally)
 {
     const struct bnf_normal *map[2];
     const struct bnf_tensor *constant[2];
     struct bnf_core core[2];
     bnf_id end[2];
-    bool cores = true;
+    bool cores = true, takes = true;
+    enum bnf_outcome outcome = BNF_UNKNOWN;
     for (int i = 0; i < 2; i++) {
         end[i] = chain[i].links[chain[i].count - 1].value;
         map[i] = chain[i].links[chain[i].count - 1].map;
         constant[i] = bnf_side_constant(p, &p->side[i], end[i]);
-        cores = cores && bnf_core_of(p, &p->side[i], end[i], &core[i]) && bnf_core_takes(&core[i], map[i]);
+        cores = cores && bnf_core_of(p, &p->side[i], end[i], &core[i]);
+        takes = cores && takes && bnf_core_takes(&core[i], map[i]);
     }
     if (constant[0] && constant[1])
         return compare_mapped_constants(p, constant, map, tally);
-    if (cores)
-        return bnf_core_compare(p, core, map, tally);
+    if (is_broken_apart(p, end[0], end[1]))
+        return BNF_DIFFERENT;
+    if (takes && (outcome = bnf_core_compare(p, core, map, tally)) != BNF_UNKNOWN)
+        return outcome;
+    if (cores && !takes && compare_parted(p, core, map, dtype, tally) == BNF_EQUAL)
+        return BNF_EQUAL;
+    if (takes)
+        return compare_convolutions(p, chain, tally);
     if (chain[0].count == 1 && chain[1].count == 1)
         return compare_opaque(p, end[0], end[1], tally);
-    enum bnf_outcome outcome = bnf_equal(p, end[0], end[1]);
+    outcome = bnf_equal(p, end[0], end[1]);
     if (outcome == BNF_EQUAL)
         return bnf_normal_compare(p, map[0], map[1], dtype, tally);
+    if (outcome == BNF_UNKNOWN) {
+        struct bnf_tally further = *tally;
+        enum bnf_outcome convolutions = compare_convolutions(p, chain, &further);
+        if (convolutions != BNF_UNKNOWN) {
+            *tally = further;
+            return convolutions;
+        }
+    }
     if (outcome == BNF_UNKNOWN && same_operator_type(p, chain[0].links[0].value, chain[1].links[0].value)) {
         /* One of them is a map, the other is not: in training mode, say. */
         enum bnf_outcome nodes = compare_nodes(p, chain[0].links[0].value, chain[1].links[0].value, tally);
@@ -437,7 +516,8 @@ static enum bnf_outcome compare(struct bnf_prover *p, bnf_id ref, bnf_id new, st
     bnf_chain_start(&chain[1], &p->side[1], new);
     bool met = meet(p, chain, &arena, link) && (link[0] || link[1]);
     if (met) {
-        outcome = bnf_normal_compare(p, chain[0].links[link[0]].map, chain[1].links[link[1]].map, dtype, tally);
+        outcome =
+            bnf_normal_compare(p, chain[0].links[link[0]].map, chain[1].links[link[1]].map, dtype, tally);
         tally->changed |= link[0] != 1 || link[1] != 1 || !same_operator_type(p, ref, new);
     }
     if (outcome != BNF_EQUAL && !(met && p->explaining)) {
@@ -483,7 +563,12 @@ void bnf_explain_pair(struct bnf_prover *p, bnf_id ref, bnf_id new)
     p->said = NULL;
     p->said_u = 0;
     compare(p, ref, new, &tally);
-    bnf_say(p, "the cones cannot be brought to the same structure: the reference computes it by %s, the candidate by %s",
+    if (same_operator_type(p, ref, new))
+        bnf_say(p, "what it is computed from has no counterpart in the other model, and lies too deep to be "
+                   "compared");
+    bnf_say(p,
+        "the cones cannot be brought to the same structure: the reference computes it by %s, the candidate "
+        "by %s",
         what_computes(&p->side[0], ref), what_computes(&p->side[1], new));
     p->explaining = false;
 }

@@ -21,7 +21,8 @@ double bnf_size_at(const struct bnf_normal *map, size_t channel)
     return map ? map->size[map->axis < 0 ? 0 : channel] : 0;
 }
 
-static bool allocate(struct bnf_prover *p, struct bnf_arena *arena, struct bnf_normal *map, int axis, size_t channels)
+static bool allocate(
+    struct bnf_prover *p, struct bnf_arena *arena, struct bnf_normal *map, int axis, size_t channels)
 {
     *map = (struct bnf_normal){.axis = channels == 1 ? -1 : axis, .channels = channels};
     map->scale = bnf_arena_alloc(arena, channels, sizeof(double));
@@ -41,7 +42,7 @@ static bool settle(struct bnf_normal *map)
     for (size_t c = 0; c < map->channels; c++) {
         if (!isfinite(map->scale[c]) || !isfinite(map->shift[c]) || !isfinite(map->size[c]))
             return false;
-        map->shifts |= map->shift[c] != 0;
+        map->shifts |= map->shift[c] != 0 || map->size[c] != 0;
     }
     return true;
 }
@@ -53,7 +54,8 @@ bool bnf_normal_compose(struct bnf_prover *p, struct bnf_arena *arena, const str
         *out = outer ? outer : inner;
         return true;
     }
-    if (outer->axis >= 0 && inner->axis >= 0 && (outer->axis != inner->axis || outer->channels != inner->channels))
+    if (outer->axis >= 0 && inner->axis >= 0 &&
+        (outer->axis != inner->axis || outer->channels != inner->channels))
         return false;
     const struct bnf_normal *wide = outer->axis >= 0 ? outer : inner;
     struct bnf_normal *map = bnf_arena_alloc(arena, 1, sizeof *map);
@@ -98,8 +100,24 @@ bool bnf_is_inference_norm(const struct bnf_graph *g, bnf_id node)
     return opset >= 7 || bnf_attr_int(proto, "is_test", 0) != 0;
 }
 
+/* The caller vouches that training mode was not meant: the same holds for both models. Never where a further output is
+ * read. */
+static bool is_assumed_inference(const struct bnf_prover *p, const struct bnf_graph *g, bnf_id node)
+{
+    if (!p->options.assume_inference || !bnf_node_is(g, node, "BatchNormalization") ||
+        bnf_node_output(g, node, 0) == BNF_NONE)
+        return false;
+    for (uint32_t slot = 1; slot < g->nodes[node].output_count; slot++) {
+        bnf_id value = bnf_node_output(g, node, slot);
+        if (value != BNF_NONE && (g->values[value].use_count || g->values[value].output_uses))
+            return false;
+    }
+    return true;
+}
+
 /* An attribute that is there, but of a type that would make it read as absent. */
-static bool is_mistyped(const Onnx__NodeProto *proto, const char *name, Onnx__AttributeProto__AttributeType type)
+static bool is_mistyped(
+    const Onnx__NodeProto *proto, const char *name, Onnx__AttributeProto__AttributeType type)
 {
     const Onnx__AttributeProto *a = bnf_attr_find(proto, name);
     return a && (bnf_attr_type(a) != type || (a->ref_attr_name && *a->ref_attr_name));
@@ -111,7 +129,8 @@ static bool norm_map(struct bnf_prover *p, struct bnf_side *side, bnf_id node, s
     const Onnx__NodeProto *proto = g->nodes[node].proto;
     const struct bnf_shape *shape = &g->values[bnf_node_input(g, node, 0)].shape;
     const struct bnf_tensor *t[4]; /* gamma, beta, mean, var */
-    if (!bnf_is_inference_norm(g, node) || !bnf_dtype_is_float(shape->dtype) || shape->rank < 2 ||
+    bool infers = bnf_is_inference_norm(g, node) || is_assumed_inference(p, g, node);
+    if (!infers || !bnf_dtype_is_float(shape->dtype) || shape->rank < 2 ||
         is_mistyped(proto, "epsilon", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT) ||
         is_mistyped(proto, "training_mode", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT) ||
         is_mistyped(proto, "spatial", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT))
@@ -177,14 +196,15 @@ static bool constant_axis(const struct bnf_graph *g, bnf_id node, const struct b
 
 enum arithmetic { ADD, SUB, MUL, DIV };
 
-static void arithmetic_channel(enum arithmetic op, bool constant_first, double c, double *scale, double *shift)
+static void arithmetic_channel(
+    enum arithmetic op, bool constant_first, double c, double *scale, double *shift)
 {
     *scale = op == MUL ? c : op == DIV ? 1 / c : op == SUB && constant_first ? -1 : 1;
     *shift = op == ADD ? c : op == SUB ? (constant_first ? c : -c) : 0;
 }
 
-static bool arithmetic_map(struct bnf_prover *p, struct bnf_side *side, bnf_id node, enum arithmetic op,
-    struct bnf_step *step)
+static bool arithmetic_map(
+    struct bnf_prover *p, struct bnf_side *side, bnf_id node, enum arithmetic op, struct bnf_step *step)
 {
     const struct bnf_graph *g = &side->graph;
     for (uint32_t slot = 0; slot < 2; slot++) { /* slot of the constant */
@@ -227,8 +247,9 @@ static bool pointwise_map(struct bnf_prover *p, struct bnf_side *side, bnf_id no
     const struct bnf_graph *g = &side->graph;
     bnf_id bias = bnf_node_input(g, node, 2);
     const struct bnf_tensor *w = bnf_side_constant(p, side, bnf_node_input(g, node, 1)), *b = NULL;
-    if (!w || !bnf_dtype_is_float(w->dtype) || w->rank < 3 || w->count == 0 || (int64_t)w->count != w->dims[0] ||
-        bnf_attr_int(g->nodes[node].proto, "group", 1) != w->dims[0] || !bnf_geometry_is_pointwise(g, node, w) ||
+    if (!w || !bnf_dtype_is_float(w->dtype) || w->rank < 3 || w->count == 0 ||
+        (int64_t)w->count != w->dims[0] || bnf_attr_int(g->nodes[node].proto, "group", 1) != w->dims[0] ||
+        !bnf_geometry_is_pointwise(g, node, w) ||
         side->graph.values[bnf_node_input(g, node, 0)].shape.dtype != w->dtype)
         return false;
     if (bias != BNF_NONE) {
@@ -329,14 +350,49 @@ bool bnf_chain_extend(struct bnf_prover *p, struct bnf_chain *chain, struct bnf_
     return true;
 }
 
+bool bnf_normal_part(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *map,
+    const struct bnf_normal **scale, const struct bnf_normal **shift)
+{
+    *scale = *shift = NULL;
+    if (!map)
+        return true;
+    for (size_t c = 1; c < map->channels; c++)
+        if (map->scale[c] != map->scale[0])
+            return false;
+    struct bnf_normal *uniform = bnf_arena_alloc(arena, 1, sizeof *uniform);
+    struct bnf_normal *rest = bnf_arena_alloc(arena, 1, sizeof *rest);
+    if (!uniform || !rest) {
+        bnf_prover_fail(p, bnf_fail_memory(p->err));
+        return false;
+    }
+    if (!allocate(p, arena, uniform, -1, 1) || !allocate(p, arena, rest, map->axis, map->channels))
+        return false;
+    uniform->scale[0] = map->scale[0];
+    uniform->scale_tensors = map->scale_tensors;
+    for (size_t c = 0; c < map->channels; c++) {
+        rest->scale[c] = 1;
+        rest->shift[c] = map->shift[c];
+        rest->size[c] = map->size[c];
+    }
+    rest->shifts = map->shifts;
+    rest->shift_tensors = map->shift_tensors;
+    *scale = uniform;
+    *shift = rest;
+    return true;
+}
+
 /* ---- comparing ---- */
 
-enum bnf_outcome bnf_normal_compare(struct bnf_prover *p, const struct bnf_normal *ref, const struct bnf_normal *new,
-    int dtype, struct bnf_tally *tally)
+enum bnf_outcome bnf_normal_compare(struct bnf_prover *p, const struct bnf_normal *ref,
+    const struct bnf_normal *new, int dtype, struct bnf_tally *tally)
 {
     if (!ref && !new)
         return BNF_EQUAL;
-    size_t channels = ref && ref->axis >= 0 ? ref->channels : new && new->axis >= 0 ? new->channels : 1;
+    if (!bnf_dtype_is_float(dtype)) {
+        bnf_say(p, "the element type of the affine is not known");
+        return BNF_UNKNOWN;
+    }
+    size_t channels = ref && ref->axis >= 0 ? ref->channels : new &&new->axis >= 0 ? new->channels : 1;
     if (ref && new && ref->axis >= 0 && new->axis >= 0 &&
         (ref->axis != new->axis || ref->channels != new->channels)) {
         bnf_say(p, "the affine lies on axis %d with %zu channels, but on axis %d with %zu in the reference",
@@ -349,9 +405,10 @@ enum bnf_outcome bnf_normal_compare(struct bnf_prover *p, const struct bnf_norma
     bool shift = false, fits = true;
     for (size_t c = 0; c < channels; c++) {
         double s = bnf_scale_at(ref, c), t = bnf_shift_at(ref, c);
-        double ks = bnf_error_in_u(dtype, s, bnf_scale_at(new, c), s);
-        double kt = bnf_error_in_u(dtype, t, bnf_shift_at(new, c), bnf_size_at(ref, c));
-        fits &= bnf_accept(p, dtype, scale_tensors, ks, tally) && bnf_accept(p, dtype, shift_tensors, kt, tally);
+        double ks = bnf_error_in_u(dtype, s, bnf_scale_at(new, c), s, 1);
+        double kt = bnf_error_in_u(dtype, t, bnf_shift_at(new, c), bnf_size_at(ref, c), 1);
+        fits &=
+            bnf_accept(p, dtype, scale_tensors, ks, tally) && bnf_accept(p, dtype, shift_tensors, kt, tally);
         if (fmax(ks, kt) > worst) {
             worst = fmax(ks, kt);
             where = c;

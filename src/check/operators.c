@@ -35,11 +35,11 @@ static bnf_id called(const struct bnf_side *side, const Onnx__NodeProto *node)
     return bnf_names_find(&side->functions, key);
 }
 
-static enum bnf_purity purity_of_proto(struct bnf_prover *p, struct bnf_side *side, const Onnx__NodeProto *node,
-    unsigned depth);
+static enum bnf_purity purity_of_proto(
+    struct bnf_prover *p, struct bnf_side *side, const Onnx__NodeProto *node, unsigned depth);
 
-static enum bnf_purity purity_of_nodes(struct bnf_prover *p, struct bnf_side *side, Onnx__NodeProto **nodes,
-    size_t count, unsigned depth)
+static enum bnf_purity purity_of_nodes(
+    struct bnf_prover *p, struct bnf_side *side, Onnx__NodeProto **nodes, size_t count, unsigned depth)
 {
     enum bnf_purity worst = BNF_PURE;
     for (size_t i = 0; i < count && worst != BNF_DRAWS; i++) {
@@ -50,8 +50,8 @@ static enum bnf_purity purity_of_nodes(struct bnf_prover *p, struct bnf_side *si
 }
 
 /* Of a node inside a function's body, where constants and versions are not looked up: in doubt it draws. */
-static enum bnf_purity purity_of_proto(struct bnf_prover *p, struct bnf_side *side, const Onnx__NodeProto *node,
-    unsigned depth)
+static enum bnf_purity purity_of_proto(
+    struct bnf_prover *p, struct bnf_side *side, const Onnx__NodeProto *node, unsigned depth)
 {
     bnf_id function = called(side, node);
     if (depth > 100)
@@ -160,7 +160,8 @@ static bool same_callees(struct bnf_prover *p, Onnx__NodeProto **nodes, size_t c
 {
     for (size_t i = 0; i < count; i++) {
         bnf_id ref = called(&p->side[0], nodes[i]), new = called(&p->side[1], nodes[i]);
-        if ((ref == BNF_NONE) != (new == BNF_NONE) || (ref != BNF_NONE && !same_functions(p, ref, new, depth + 1)))
+        if ((ref == BNF_NONE) != (new == BNF_NONE) ||
+            (ref != BNF_NONE && !same_functions(p, ref, new, depth + 1)))
             return false;
         for (size_t k = 0; k < nodes[i]->n_attribute; k++) {
             const Onnx__AttributeProto *a = nodes[i]->attribute[k];
@@ -238,7 +239,8 @@ static const Onnx__SparseTensorProto *sparse_of(const struct bnf_side *side, bnf
     return NULL;
 }
 
-static bool same_sparse(struct bnf_prover *p, const Onnx__SparseTensorProto *a, const Onnx__SparseTensorProto *b)
+static bool same_sparse(
+    struct bnf_prover *p, const Onnx__SparseTensorProto *a, const Onnx__SparseTensorProto *b)
 {
     return a && b && a->n_dims == b->n_dims &&
            (a->n_dims == 0 || memcmp(a->dims, b->dims, a->n_dims * sizeof *a->dims) == 0) &&
@@ -249,7 +251,8 @@ enum bnf_outcome bnf_other_constant_compare(struct bnf_prover *p, bnf_id ref, bn
 {
     const struct bnf_value *a = &p->side[0].graph.values[ref], *b = &p->side[1].graph.values[new];
     bool same = a->is_sparse || b->is_sparse
-                    ? a->is_sparse && b->is_sparse && same_sparse(p, sparse_of(&p->side[0], ref), sparse_of(&p->side[1], new))
+                    ? a->is_sparse && b->is_sparse &&
+                          same_sparse(p, sparse_of(&p->side[0], ref), sparse_of(&p->side[1], new))
                     : a->initializer && b->initializer && same_tensors(p, a->initializer, b->initializer);
     if (!same)
         bnf_say(p, "constants '%s' and '%s' differ", a->name, b->name);
@@ -287,7 +290,8 @@ static ProtobufCBinaryData string_at(const struct setting *s, size_t i)
 {
     if (s->own)
         return s->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING ? s->own->s : s->own->strings[i];
-    const char *string = s->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING ? s->fallback->s : s->fallback->strings[i];
+    const char *string =
+        s->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING ? s->fallback->s : s->fallback->strings[i];
     return (ProtobufCBinaryData){strlen(string), (uint8_t *)(uintptr_t)string};
 }
 
@@ -303,7 +307,8 @@ static bool same_string_lists(const struct setting *a, const struct setting *b, 
     return true;
 }
 
-static bool same_tensor_lists(struct bnf_prover *p, const Onnx__AttributeProto *a, const Onnx__AttributeProto *b)
+static bool same_tensor_lists(
+    struct bnf_prover *p, const Onnx__AttributeProto *a, const Onnx__AttributeProto *b)
 {
     if (a->n_tensors != b->n_tensors)
         return false;
@@ -347,30 +352,56 @@ static bool same_settings(struct bnf_prover *p, const struct setting *a, const s
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING:
         return same_string_lists(a, b, 1, 1);
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS:
-        return same_string_lists(a, b, x ? x->n_strings : a->fallback->count, y ? y->n_strings : b->fallback->count);
+        return same_string_lists(
+            a, b, x ? x->n_strings : a->fallback->count, y ? y->n_strings : b->fallback->count);
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS: {
         size_t left = x ? x->n_ints : a->fallback->count, right = y ? y->n_ints : b->fallback->count;
-        return left == right && (left == 0 || memcmp(x ? x->ints : a->fallback->ints,
-                                                  y ? y->ints : b->fallback->ints, left * sizeof(int64_t)) == 0);
+        return left == right &&
+               (left == 0 || memcmp(x ? x->ints : a->fallback->ints, y ? y->ints : b->fallback->ints,
+                                 left * sizeof(int64_t)) == 0);
     }
     default:
         return x && y && same_own(p, x, y);
     }
 }
 
+/* Attributes whose default has one element for each axis of a window: all of them the same number. */
+static bool is_window_default(const Onnx__NodeProto *proto, const Onnx__AttributeProto *a)
+{
+    static const struct {
+        const char *name;
+        int64_t value;
+    } defaults[] = {{"strides", 1}, {"dilations", 1}, {"pads", 0}, {"output_padding", 0}};
+    size_t which = 0;
+    while (which < sizeof defaults / sizeof *defaults && strcmp(text(a->name), defaults[which].name) != 0)
+        which++;
+    if (which == sizeof defaults / sizeof *defaults || !is_standard(proto->domain) ||
+        strcmp(text(proto->op_type), "Pad") == 0 ||
+        bnf_attr_type(a) != ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS)
+        return false;
+    for (size_t i = 0; i < a->n_ints; i++)
+        if (a->ints[i] != defaults[which].value)
+            return false;
+    return true;
+}
+
 /* Is every attribute of `one` the same in the other node? Both directions make it an equality. */
-static bool same_attributes(struct bnf_prover *p, const bnf_id node[2], int one)
+static enum bnf_outcome compare_attributes(struct bnf_prover *p, const bnf_id node[2], int one)
 {
     const Onnx__NodeProto *proto = p->side[one].graph.nodes[node[one]].proto;
     for (size_t i = 0; i < proto->n_attribute; i++) {
         const char *name = text(proto->attribute[i]->name);
-        struct setting s[2] = {setting_of(&p->side[0], node[0], name), setting_of(&p->side[1], node[1], name)};
-        if (!same_settings(p, &s[0], &s[1])) {
-            bnf_say(p, "attribute '%s' of %s differs", name, text(proto->op_type));
-            return false;
-        }
+        struct setting s[2] = {
+            setting_of(&p->side[0], node[0], name), setting_of(&p->side[1], node[1], name)};
+        bool absent = s[1 - one].type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED;
+        if (same_settings(p, &s[0], &s[1]) || (absent && is_window_default(proto, proto->attribute[i])))
+            continue;
+        /* Without a known default nobody can tell what being absent means. */
+        bnf_say(p, absent ? "attribute '%s' of %s is not given in both" : "attribute '%s' of %s differs",
+            name, text(proto->op_type));
+        return absent || p->status ? BNF_UNKNOWN : BNF_DIFFERENT;
     }
-    return true;
+    return BNF_EQUAL;
 }
 
 /* ---- nodes ---- */
@@ -381,7 +412,8 @@ static bool same_output_slots(const struct bnf_graph *const g[2], const bnf_id n
     if (count != g[1]->nodes[node[1]].output_count)
         return false;
     for (uint32_t i = 0; i < count; i++)
-        if ((bnf_node_output(g[0], node[0], i) == BNF_NONE) != (bnf_node_output(g[1], node[1], i) == BNF_NONE))
+        if ((bnf_node_output(g[0], node[0], i) == BNF_NONE) !=
+            (bnf_node_output(g[1], node[1], i) == BNF_NONE))
             return false;
     return true;
 }
@@ -413,8 +445,10 @@ enum bnf_outcome bnf_operator_compare(struct bnf_prover *p, bnf_id ref, bnf_id n
     const Onnx__NodeProto *a = g[0]->nodes[ref].proto, *b = g[1]->nodes[new].proto;
     if (strcmp(text(a->op_type), text(b->op_type)) != 0 || strcmp(domain_of(a), domain_of(b)) != 0 ||
         strcmp(text(a->overload), text(b->overload)) != 0) {
-        bnf_say(p, "the cones cannot be brought to the same structure: the reference computes it by %s, the candidate "
-                   "by %s",
+        bnf_say(p,
+            "the cones cannot be brought to the same structure: the reference computes it by %s, the "
+            "candidate "
+            "by %s",
             text(a->op_type), text(b->op_type));
         return BNF_UNKNOWN;
     }
@@ -425,7 +459,7 @@ enum bnf_outcome bnf_operator_compare(struct bnf_prover *p, bnf_id ref, bnf_id n
         bnf_say(p, "%s has other outputs than in the reference", text(a->op_type));
         return BNF_UNKNOWN;
     }
-    if (!same_attributes(p, node, 0) || !same_attributes(p, node, 1))
-        return p->status ? BNF_UNKNOWN : BNF_DIFFERENT;
-    return BNF_EQUAL;
+    outcome = compare_attributes(p, node, 0);
+    enum bnf_outcome back = outcome == BNF_EQUAL ? compare_attributes(p, node, 1) : outcome;
+    return outcome > back ? outcome : back;
 }

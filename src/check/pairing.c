@@ -6,11 +6,15 @@
 /* How far a search for partners goes. Names make it unnecessary in most models. */
 #define MOST_CANDIDATES 48
 #define MOST_READERS 64
+/* Behind a value that differs there is nothing to be proved, only something to be reported. */
+#define MOST_SUSPECTS 4
+/* Maps between a layer and the value that stands for it; decomposed normalizations have four. */
+#define LONGEST_WAY 8
 
 /* Values to try, each once. */
 struct candidates {
     bnf_id value[MOST_CANDIDATES];
-    size_t count;
+    size_t count, most;
 };
 
 static void add(struct bnf_prover *p, struct candidates *list, bnf_id value)
@@ -19,7 +23,7 @@ static void add(struct bnf_prover *p, struct candidates *list, bnf_id value)
     for (size_t i = 0; i < list->count; i++)
         if (list->value[i] == value)
             return;
-    if (list->count < MOST_CANDIDATES)
+    if (list->count < list->most)
         list->value[list->count++] = value;
 }
 
@@ -67,7 +71,8 @@ static void add_maps_behind(struct bnf_prover *p, struct candidates *list, size_
 }
 
 /* Adds what nodes of the same type as the candidate's compute from one of the values. */
-static void add_readers(struct bnf_prover *p, struct candidates *list, const struct candidates *from, bnf_id new)
+static void add_readers(
+    struct bnf_prover *p, struct candidates *list, const struct candidates *from, bnf_id new)
 {
     const struct bnf_graph *g = &p->side[BNF_REF].graph, *h = &p->side[BNF_NEW].graph;
     const char *op = h->nodes[h->values[new].producer].proto->op_type;
@@ -95,32 +100,87 @@ static void add_readers(struct bnf_prover *p, struct candidates *list, const str
     }
 }
 
-static void pair_value(struct bnf_prover *p, bnf_id ref_scope, bnf_id new)
+/* What the only node that reads a value computes; BNF_NONE when there are several. */
+static bnf_id only_reader(struct bnf_prover *p, bnf_id value, uint32_t slot)
 {
-    const struct bnf_graph *g = &p->side[BNF_REF].graph, *h = &p->side[BNF_NEW].graph;
-    bnf_id named = bnf_graph_find(g, ref_scope, h->values[new].name), node = h->values[new].producer;
-    if (named != BNF_NONE && try(p, bnf_canon(&p->side[BNF_REF], named), new))
-        return;
+    const struct bnf_graph *g = &p->side[BNF_REF].graph;
+    bnf_id use = g->values[value].first_use;
+    bnf_id out = use == BNF_NONE || g->uses[use].next != BNF_NONE
+                     ? BNF_NONE
+                     : bnf_node_output(g, g->uses[use].node, slot);
+    return out == BNF_NONE ? BNF_NONE : bnf_canon(&p->side[BNF_REF], out);
+}
+
+/* The value whose inputs lead to partners: the value itself, or, when it is a map of a value that has none,
+ * that one. A layer whose shift went into an Add behind it has no partner; the Add has. */
+static bnf_id anchor_of(struct bnf_prover *p, bnf_id new)
+{
+    struct bnf_side *side = &p->side[BNF_NEW];
+    bnf_id anchor = new;
+    for (unsigned i = 0; i < LONGEST_WAY; i++) {
+        const struct bnf_step *step = bnf_step_of(p, side, anchor);
+        if (!step)
+            return anchor;
+        bnf_id input = bnf_canon(side, step->input);
+        if (p->partner[input] != BNF_NONE || side->graph.values[input].producer == BNF_NONE)
+            return anchor;
+        anchor = input;
+    }
+    return new;
+}
+
+/* Tries what the partner of one input leads to. True when the value is paired. */
+static bool pair_from(struct bnf_prover *p, bnf_id input, bnf_id anchor, bnf_id new)
+{
+    bool known = p->partner[input] != BNF_NONE;
+    bnf_id start = known ? p->partner[input] : p->suspect[input];
+    if (start == BNF_NONE)
+        return false;
+    size_t most = known ? MOST_CANDIDATES : MOST_SUSPECTS;
+    struct candidates from = {.most = most}, list = {.most = most};
+    add(p, &from, start);
+    add_maps_behind(p, &from, 0);
+    add_readers(p, &list, &from, anchor);
+    add_maps_behind(p, &list, 0);
+    if (bnf_step_of(p, &p->side[BNF_NEW], new))
+        for (size_t i = 0; i < from.count; i++)
+            add(p, &list, from.value[i]);
+    for (size_t i = 0; i < list.count && !p->status; i++)
+        if (try(p, list.value[i], new))
+            return true;
+    if (p->suspect[new] == BNF_NONE && p->partner[new] == BNF_NONE)
+        p->suspect[new] = only_reader(p, start, p->side[BNF_NEW].graph.values[anchor].output);
+    return false;
+}
+
+/* `as` is the value's name, or that of an Identity behind it. */
+static bool pair_named(struct bnf_prover *p, bnf_id ref_scope, bnf_id as, bnf_id new)
+{
+    bnf_id named = bnf_graph_find(&p->side[BNF_REF].graph, ref_scope, p->side[BNF_NEW].graph.values[as].name);
+    return named != BNF_NONE && try(p, bnf_canon(&p->side[BNF_REF], named), new);
+}
+
+/* Tries what the partners of an anchor's inputs lead to. */
+static bool pair_by_inputs(struct bnf_prover *p, bnf_id anchor, bnf_id new)
+{
+    const struct bnf_graph *h = &p->side[BNF_NEW].graph;
+    bnf_id node = h->values[anchor].producer;
     for (uint32_t slot = 0; slot < h->nodes[node].input_count && !p->status; slot++) {
         bnf_id input = bnf_node_input(h, node, slot);
-        if (input == BNF_NONE || bnf_is_constant(&p->side[BNF_NEW].constants, input))
-            continue;
-        input = bnf_canon(&p->side[BNF_NEW], input);
-        bnf_id start = p->partner[input] != BNF_NONE ? p->partner[input] : p->suspect[input];
-        if (start == BNF_NONE)
-            continue;
-        struct candidates from = {.count = 0}, list = {.count = 0};
-        add(p, &from, start);
-        add_maps_behind(p, &from, 0);
-        add_readers(p, &list, &from, new);
-        add_maps_behind(p, &list, 0);
-        if (bnf_step_of(p, &p->side[BNF_NEW], new))
-            for (size_t i = 0; i < from.count; i++)
-                add(p, &list, from.value[i]);
-        for (size_t i = 0; i < list.count && !p->status; i++)
-            if (try(p, list.value[i], new))
-                return;
+        if (input != BNF_NONE && !bnf_is_constant(&p->side[BNF_NEW].constants, input) &&
+            pair_from(p, bnf_canon(&p->side[BNF_NEW], input), anchor, new))
+            return true;
     }
+    return false;
+}
+
+static void pair_value(struct bnf_prover *p, bnf_id ref_scope, bnf_id new)
+{
+    if (pair_named(p, ref_scope, new, new) || pair_by_inputs(p, new, new))
+        return;
+    bnf_id anchor = anchor_of(p, new);
+    if (anchor != new)
+        pair_by_inputs(p, anchor, new);
 }
 
 void bnf_pair_scope(struct bnf_prover *p, bnf_id ref_scope, bnf_id new_scope)
@@ -131,8 +191,13 @@ void bnf_pair_scope(struct bnf_prover *p, bnf_id ref_scope, bnf_id new_scope)
         bnf_id node = scope->order[i];
         for (uint32_t slot = 0; side->live[node] && slot < side->graph.nodes[node].output_count; slot++) {
             bnf_id value = bnf_node_output(&side->graph, node, slot);
-            if (value != BNF_NONE && bnf_canon(side, value) == value && !bnf_is_constant(&side->constants, value))
+            if (value == BNF_NONE || bnf_is_constant(&side->constants, value))
+                continue;
+            bnf_id canon = bnf_canon(side, value);
+            if (canon == value)
                 pair_value(p, ref_scope, value);
+            else if (p->partner[canon] == BNF_NONE)
+                pair_named(p, ref_scope, value, canon);
         }
     }
 }
@@ -168,14 +233,15 @@ static enum bnf_outcome bind_inputs(struct bnf_prover *p, const bnf_id scope[2])
     return BNF_EQUAL;
 }
 
-enum bnf_outcome bnf_scope_compare(struct bnf_prover *p, bnf_id ref_scope, bnf_id new_scope, struct bnf_tally *tally)
+enum bnf_outcome bnf_scope_compare(
+    struct bnf_prover *p, bnf_id ref_scope, bnf_id new_scope, struct bnf_tally *tally)
 {
     const bnf_id scope[2] = {ref_scope, new_scope};
     const struct bnf_scope *a = &p->side[0].graph.scopes[ref_scope], *b = &p->side[1].graph.scopes[new_scope];
     bnf_id *bound[2] = {&p->side[0].bound[ref_scope], &p->side[1].bound[new_scope]};
     if (a->input_count != b->input_count || a->output_count != b->output_count) {
-        bnf_say(p, "body '%s' has %zu inputs and %zu outputs instead of %zu and %zu", a->owner_attribute, b->input_count,
-            b->output_count, a->input_count, a->output_count);
+        bnf_say(p, "body '%s' has %zu inputs and %zu outputs instead of %zu and %zu", a->owner_attribute,
+            b->input_count, b->output_count, a->input_count, a->output_count);
         return BNF_DIFFERENT;
     }
     if (*bound[0] != new_scope || *bound[1] != ref_scope) {

@@ -10,8 +10,8 @@
 
 /* ---- the two models ---- */
 
-/* Shapes follow from the inputs. What a model merely states about an inner value counts only where inference has no
- * answer: a wrong note must not make a wrong proof. */
+/* Shapes follow from the inputs. What a model merely states about an inner value counts only where inference
+ * has no answer: a wrong note must not make a wrong proof. */
 static int derive_shapes(struct bnf_graph *g, struct bnf_err *err)
 {
     struct bnf_shape *stated = bnf_alloc(g->value_count, sizeof *stated);
@@ -57,8 +57,8 @@ static int name_functions(struct bnf_prover *p, struct bnf_side *side)
     for (size_t i = 0; i < model->n_functions; i++) {
         const Onnx__FunctionProto *f = model->functions[i];
         const char *domain = f->domain && strcmp(f->domain, "ai.onnx") != 0 ? f->domain : "";
-        char *key = bnf_arena_format(&p->arena, "%s\n%s\n%s", domain, f->name ? f->name : "",
-            f->overload ? f->overload : "");
+        char *key = bnf_arena_format(
+            &p->arena, "%s\n%s\n%s", domain, f->name ? f->name : "", f->overload ? f->overload : "");
         if (!key)
             return bnf_fail_memory(p->err);
         bnf_id id = bnf_names_add(&side->functions, key);
@@ -87,7 +87,8 @@ static int open_side(struct bnf_prover *p, struct bnf_side *side, struct bnf_mod
     side->drawn = none_list(side->graph.node_count);
     side->steps = bnf_alloc(side->graph.node_count, sizeof *side->steps);
     side->live = bnf_alloc(side->graph.node_count, 1);
-    return side->canon && side->bound && side->drawn && side->steps && side->live ? BNF_OK : bnf_fail_memory(p->err);
+    return side->canon && side->bound && side->drawn && side->steps && side->live ? BNF_OK
+                                                                                  : bnf_fail_memory(p->err);
 }
 
 static void close_side(struct bnf_side *side)
@@ -183,8 +184,8 @@ static void compare_outputs(struct bnf_prover *p)
     if (!different || !seen)
         bnf_prover_fail(p, bnf_fail_memory(p->err));
     for (size_t i = 0; different && seen && i < a->output_count && !p->status; i++) {
-        const struct bnf_pair *pair = bnf_pair_of(p, bnf_canon(&p->side[0], a->outputs[i]),
-            bnf_canon(&p->side[1], b->outputs[i]));
+        const struct bnf_pair *pair =
+            bnf_pair_of(p, bnf_canon(&p->side[0], a->outputs[i]), bnf_canon(&p->side[1], b->outputs[i]));
         const char *name = p->side[0].graph.values[a->outputs[i]].name;
         if (different[i] && pair)
             find_difference(p, name, pair, seen);
@@ -201,8 +202,9 @@ static void count_pairs(struct bnf_prover *p)
     struct bnf_proof *proof = p->proof;
     const struct bnf_graph *g = &p->side[BNF_REF].graph, *h = &p->side[BNF_NEW].graph;
     char node[512];
-    for (bnf_id new = 0; new < h->value_count && !p->status; new++) {
-        const struct bnf_pair *pair = p->partner[new] == BNF_NONE ? NULL : bnf_pair_of(p, p->partner[new], new);
+    for (bnf_id new = 0; new < h->value_count && !p->status; new ++) {
+        const struct bnf_pair *pair =
+            p->partner[new] == BNF_NONE ? NULL : bnf_pair_of(p, p->partner[new], new);
         if (!pair || pair->outcome != BNF_EQUAL || bnf_is_constant(&p->side[BNF_NEW].constants, new))
             continue;
         proof->cut_points += pair->tally.changed;
@@ -222,7 +224,10 @@ static void count_pairs(struct bnf_prover *p)
 
 static int rank(enum bnf_proof_verdict verdict)
 {
-    return verdict == BNF_PROOF_REFUTED ? 3 : verdict == BNF_PROOF_UNPROVED ? 2 : verdict == BNF_PROOF_WARN ? 1 : 0;
+    return verdict == BNF_PROOF_REFUTED    ? 3
+           : verdict == BNF_PROOF_UNPROVED ? 2
+           : verdict == BNF_PROOF_WARN     ? 1
+                                           : 0;
 }
 
 static int by_weight(const void *left, const void *right)
@@ -292,8 +297,8 @@ static int run(struct bnf_prover *p)
     return BNF_OK;
 }
 
-int bnf_prove(struct bnf_model *reference, struct bnf_model *candidate, const struct bnf_proof_options *options,
-    struct bnf_proof *proof, struct bnf_err *err)
+int bnf_prove(struct bnf_model *reference, struct bnf_model *candidate,
+    const struct bnf_proof_options *options, struct bnf_proof *proof, struct bnf_err *err)
 {
     struct bnf_prover *p = bnf_alloc(1, sizeof *p);
     *proof = (struct bnf_proof){.verdict = BNF_PROOF_UNPROVED};

@@ -42,7 +42,8 @@ static bool is_inactive_dropout(const struct bnf_side *side, bnf_id node)
     if (mode == BNF_NONE)
         return true;
     const struct bnf_tensor *tensor = NULL;
-    /* A constant that cannot be read makes the node no identity; the error itself comes up where it is compared. */
+    /* A constant that cannot be read makes the node no identity; the error itself comes up where it is
+     * compared. */
     if (bnf_constant((struct bnf_constants *)&side->constants, mode, &tensor, NULL) || !tensor)
         return false;
     return tensor->dtype == BNF_DTYPE_BOOL && tensor->count == 1 && tensor->data[0] == 0;

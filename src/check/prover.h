@@ -1,8 +1,8 @@
 /* Inside the proof: what its files share. Only src/check includes this.
  *
- * The proof pairs values of the reference with values of the candidate. A pair says that both are the same function of
- * the pairs in front of them; inputs are paired from the start. Whatever is paired is a free variable for what follows,
- * so that a comparison never looks further back than it must. */
+ * The proof pairs values of the reference with values of the candidate. A pair says that both are the same
+ * function of the pairs in front of them; inputs are paired from the start. Whatever is paired is a free
+ * variable for what follows, so that a comparison never looks further back than it must. */
 #ifndef BNF_CHECK_PROVER_H
 #define BNF_CHECK_PROVER_H
 
@@ -18,8 +18,8 @@ struct bnf_normal {
     int axis;        /* -1: the same on all channels, and channels is 1 */
     size_t channels; /* elements of the three arrays */
     double *scale, *shift;
-    double *size;    /* sum of the absolute values that shift was summed from */
-    bool shifts;     /* some shift is not zero */
+    double *size;                          /* sum of the absolute values that shift was summed from */
+    bool shifts;                           /* some shift is not zero, or was summed from such */
     unsigned scale_tensors, shift_tensors; /* stored tensors that went into them */
 };
 
@@ -47,21 +47,21 @@ struct bnf_step {
 struct bnf_side {
     struct bnf_graph graph;
     struct bnf_constants constants;
-    bnf_id *canon;          /* per value: the value behind Identity and the like; BNF_NONE: not looked for yet */
+    bnf_id *canon; /* per value: the value behind Identity and the like; BNF_NONE: not looked for yet */
     struct bnf_step **steps; /* per node */
-    bool *live;             /* per node: an output depends on it */
-    bnf_id *bound;          /* per scope: the other model's scope it is compared with */
-    bnf_id *drawn;          /* per node that may draw or keep state: the other model's node it stands for */
+    bool *live;              /* per node: an output depends on it */
+    bnf_id *bound;           /* per scope: the other model's scope it is compared with */
+    bnf_id *drawn;           /* per node that may draw or keep state: the other model's node it stands for */
     struct bnf_names functions; /* "domain\ntype\noverload" of the model's functions, by index */
     uint8_t *function_purity;   /* per function, once asked */
 };
 
 /* What one comparison found out besides its outcome. */
 struct bnf_tally {
-    double u;        /* worst error of a stored number that was accepted */
-    bool changed;    /* not node for node and bit for bit the same */
-    bool warn;       /* u is above what passes without a warning */
-    bnf_id sub[2];   /* the pair in front whose outcome this one's is; BNF_NONE: the reason lies here */
+    double u;      /* worst error of a stored number that was accepted */
+    bool changed;  /* not node for node and bit for bit the same */
+    bool warn;     /* u is above what passes without a warning */
+    bnf_id sub[2]; /* the pair in front whose outcome this one's is; BNF_NONE: the reason lies here */
 };
 
 /* A pair that was compared. */
@@ -77,18 +77,18 @@ struct bnf_prover {
     struct bnf_side side[2];
     struct bnf_proof_options options;
     struct bnf_proof *proof;
-    struct bnf_arena arena;  /* lives as long as the prover */
+    struct bnf_arena arena; /* lives as long as the prover */
     struct bnf_pair *pairs;
     size_t pair_count, pair_capacity;
-    struct bnf_table memo;         /* (ref value, new value) → pair */
+    struct bnf_table memo;          /* (ref value, new value) → pair */
     struct bnf_table function_memo; /* (ref function, new function) → outcome */
-    bnf_id *partner;  /* per new value: the ref value it equals, BNF_NONE */
-    bnf_id *suspect;  /* per new value: the ref value it seems to stand for, although they differ */
+    bnf_id *partner;                /* per new value: the ref value it equals, BNF_NONE */
+    bnf_id *suspect; /* per new value: the ref value it seems to stand for, although they differ */
     unsigned depth;
-    int status;           /* of the first failure; everything stops then */
+    int status; /* of the first failure; everything stops then */
     struct bnf_err *err;
-    bool explaining;      /* a comparison is repeated to put its reason into words */
-    char *said;           /* the reason; arena of the proof */
+    bool explaining; /* a comparison is repeated to put its reason into words */
+    char *said;      /* the reason; arena of the proof */
     double said_u;
 };
 
@@ -109,7 +109,8 @@ const struct bnf_tensor *bnf_side_constant(struct bnf_prover *p, struct bnf_side
 /* True when two tensors have the same type, dims and bits. */
 bool bnf_tensor_same(const struct bnf_tensor *a, const struct bnf_tensor *b);
 
-/* Is an error of k u in what `tensors` stored tensors give acceptable for this element type? Counts it if so. */
+/* Is an error of k u in what `tensors` stored tensors give acceptable for this element type? Counts it if so.
+ */
 bool bnf_accept(const struct bnf_prover *p, int dtype, unsigned tensors, double k, struct bnf_tally *tally);
 
 /* The k beyond which bnf_accept says no. */
@@ -135,9 +136,14 @@ void bnf_chain_start(struct bnf_chain *chain, struct bnf_side *side, bnf_id valu
 /* One link further back; false at the end. */
 bool bnf_chain_extend(struct bnf_prover *p, struct bnf_chain *chain, struct bnf_arena *arena);
 
+/* A map whose scale is the same on all channels as that scale, and a shift behind it. False when it is not,
+ * or no memory (p->status). */
+bool bnf_normal_part(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *map,
+    const struct bnf_normal **scale, const struct bnf_normal **shift);
+
 /* Compares two maps of the same value. */
-enum bnf_outcome bnf_normal_compare(struct bnf_prover *p, const struct bnf_normal *ref, const struct bnf_normal *new,
-    int dtype, struct bnf_tally *tally);
+enum bnf_outcome bnf_normal_compare(struct bnf_prover *p, const struct bnf_normal *ref,
+    const struct bnf_normal *new, int dtype, struct bnf_tally *tally);
 
 /* Element c of a map's arrays, for uniform and absent maps too. */
 double bnf_scale_at(const struct bnf_normal *map, size_t channel);
@@ -146,8 +152,9 @@ double bnf_size_at(const struct bnf_normal *map, size_t channel);
 
 /* --- linear.c: operators with weights --- */
 
-/* A Conv, ConvTranspose, Gemm or MatMul with constant weights. The weight tensor is seen as rows × cols elements:
- * one of the two directions runs over output channels, the other over input channels and what lies between. */
+/* A Conv, ConvTranspose, Gemm or MatMul with constant weights. The weight tensor is seen as rows × cols
+ * elements: one of the two directions runs over output channels, the other over input channels and what lies
+ * between. */
 struct bnf_core {
     enum bnf_core_kind { BNF_CORE_CONV, BNF_CORE_CONV_TRANSPOSE, BNF_CORE_PRODUCT } kind;
     bnf_id node, data;
@@ -190,27 +197,31 @@ bool bnf_geometry_is_pointwise(const struct bnf_graph *graph, bnf_id node, const
 /* A weight tensor with a factor for each row and each column. */
 struct bnf_weights {
     const struct bnf_tensor *tensor;
-    const double *row;  /* rows factors, or NULL: 1 */
-    const double *col;  /* groups × cols factors, or NULL: 1 */
+    const double *row; /* rows factors, or NULL: 1 */
+    const double *col; /* groups × cols factors, or NULL: 1 */
 };
 
 struct bnf_worst {
-    double u;       /* worst error, in u; infinite when something is not finite */
-    size_t index;   /* of the element in the reference's tensor */
+    double u;     /* worst error, in u; infinite when something is not finite */
+    size_t index; /* of the element in the reference's tensor */
     double expected, found;
 };
 
-/* The worst error of new's elements against ref's, in u of the element type. `layout` is the reference's core; with
- * `transposed` new is stored cols × rows. Stops early once an error is beyond `stop`. BNF_OK or BNF_ENOMEM. */
-int bnf_weights_compare(const struct bnf_core *layout, const struct bnf_weights *ref, const struct bnf_weights *new,
-    bool transposed, double stop, unsigned threads, struct bnf_worst *worst);
+/* The worst error of new's elements against ref's, in u of the element type. `layout` is the reference's
+ * core; with `transposed` new is stored cols × rows. Stops early once an error is beyond `stop`. BNF_OK or
+ * BNF_ENOMEM. */
+int bnf_weights_compare(const struct bnf_core *layout, const struct bnf_weights *ref,
+    const struct bnf_weights *new, bool transposed, double stop, unsigned threads, struct bnf_worst *worst);
 
-/* The error of one number against its exact value, relative to `size`, in u of the type. */
-double bnf_error_in_u(int dtype, double exact, double found, double size);
+/* The error of one number against its exact value, relative to `size`, in u of the type. Half the smallest
+ * subnormal number is allowed on top, `factor` times when the number was stored before it was multiplied by
+ * that (if above 1). */
+double bnf_error_in_u(int dtype, double exact, double found, double size, double factor);
 
-/* out[o] += Σ weight · shift[i] over the input channels i that reach output channel o, and the same with absolute
- * values and `size` into out_size. */
-void bnf_weights_shift(const struct bnf_core *core, const struct bnf_normal *pre, double *out, double *out_size);
+/* out[o] += Σ weight · shift[i] over the input channels i that reach output channel o, and the same with
+ * absolute values and `size` into out_size. False: no memory. */
+bool bnf_weights_shift(
+    const struct bnf_core *core, const struct bnf_normal *pre, double *out, double *out_size);
 
 /* Group of a row, and channel of an element on the columns' side. */
 size_t bnf_core_group(const struct bnf_core *core, size_t row);
@@ -218,7 +229,8 @@ size_t bnf_core_col_channel(const struct bnf_core *core, size_t row, size_t col)
 
 /* --- operators.c: is it the same operator? --- */
 
-/* Domain, type, overload, version, attributes after defaults, functions by their bodies; not inputs, not bodies. */
+/* Domain, type, overload, version, attributes after defaults, functions by their bodies; not inputs, not
+ * bodies. */
 enum bnf_outcome bnf_operator_compare(struct bnf_prover *p, bnf_id ref, bnf_id new);
 
 /* PURE: the result follows from inputs and attributes. STRANGE: nobody here knows. DRAWS: random. */
@@ -239,10 +251,11 @@ const struct bnf_pair *bnf_pair_of(const struct bnf_prover *p, bnf_id ref, bnf_i
 /* Declares two values the same free variable. */
 void bnf_pair_variables(struct bnf_prover *p, bnf_id ref, bnf_id new);
 
-/* Finds values of which both are maps and that are equal. Outcome of that equality; on BNF_EQUAL link[] index the
- * chains. `from` is the first link of either chain that counts (1: the values themselves are being compared). */
-enum bnf_outcome bnf_align(struct bnf_prover *p, struct bnf_chain chain[2], struct bnf_arena *arena, unsigned link[2],
-    struct bnf_tally *tally);
+/* Finds values of which both are maps and that are equal. Outcome of that equality; on BNF_EQUAL link[] index
+ * the chains. `from` is the first link of either chain that counts (1: the values themselves are being
+ * compared). */
+enum bnf_outcome bnf_align(struct bnf_prover *p, struct bnf_chain chain[2], struct bnf_arena *arena,
+    unsigned link[2], struct bnf_tally *tally);
 
 /* Repeats the comparison of a pair with words. */
 void bnf_explain_pair(struct bnf_prover *p, bnf_id ref, bnf_id new);
@@ -253,6 +266,7 @@ void bnf_explain_pair(struct bnf_prover *p, bnf_id ref, bnf_id new);
 void bnf_pair_scope(struct bnf_prover *p, bnf_id ref_scope, bnf_id new_scope);
 
 /* Binds two bodies, pairs their inputs and values, and compares their outputs, all by position. */
-enum bnf_outcome bnf_scope_compare(struct bnf_prover *p, bnf_id ref_scope, bnf_id new_scope, struct bnf_tally *tally);
+enum bnf_outcome bnf_scope_compare(
+    struct bnf_prover *p, bnf_id ref_scope, bnf_id new_scope, struct bnf_tally *tally);
 
 #endif

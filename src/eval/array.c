@@ -120,6 +120,23 @@ void bnf_array_drop(struct bnf_budget *budget, struct bnf_array *array)
     }
 }
 
+/* Element `index` of an integer tensor. Types below a byte share one, the first element in the low bits. */
+static int64_t stored_integer(const struct bnf_tensor *t, size_t index)
+{
+    unsigned bits = bnf_dtype_bits(t->dtype);
+    int64_t number = 0;
+    if (!bnf_dtype_is_integer(t->dtype))
+        bnf_bug("this element type has no value as an integer");
+    if (bits >= 8) {
+        memcpy(&number, t->data + index * (bits / 8), bits / 8);
+        return bnf_int_wrap(t->dtype, number);
+    }
+    size_t at = index * bits;
+    number = t->data[at / 8] >> (at % 8) & ((1 << bits) - 1);
+    bool is_signed = t->dtype == BNF_DTYPE_INT4 || t->dtype == BNF_DTYPE_INT2;
+    return is_signed && number >> (bits - 1) ? number - ((int64_t)1 << bits) : number;
+}
+
 struct bnf_array *bnf_array_from_tensor(struct bnf_budget *budget, const struct bnf_tensor *t,
     enum bnf_precision precision)
 {
@@ -148,14 +165,8 @@ struct bnf_array *bnf_array_from_tensor(struct bnf_budget *budget, const struct 
             for (size_t i = 0; i < n; i++)
                 ((float *)a->data)[done + i] = (float)x[i];
     }
-    for (size_t i = 0; a && a->kind == BNF_KIND_INT && i < t->count; i++) {
-        int64_t number = 0;
-        size_t width = bnf_dtype_bits(t->dtype) / 8;
-        if (!width || width > 8)
-            bnf_bug("this element type has no value as an integer");
-        memcpy(&number, t->data + i * width, width);
-        ((int64_t *)a->data)[i] = bnf_int_wrap(t->dtype, number);
-    }
+    for (size_t i = 0; a && a->kind == BNF_KIND_INT && i < t->count; i++)
+        ((int64_t *)a->data)[i] = stored_integer(t, i);
     return a;
 }
 

@@ -215,9 +215,9 @@ static int fixed_array(struct bnf_eval *eval, bnf_id value, struct bnf_array **o
             return status;
     }
     bool is_text = v->initializer && v->initializer->data_type == BNF_DTYPE_STRING;
-    if (!is_text && (!tensor || (!bnf_dtype_is_float(tensor->dtype) && bnf_dtype_bits(tensor->dtype) % 8) ||
-                        tensor->dtype == BNF_DTYPE_COMPLEX64 || tensor->dtype == BNF_DTYPE_COMPLEX128))
-        return BNF_OK;
+    bool is_number = tensor && (bnf_dtype_is_float(tensor->dtype) || bnf_dtype_is_integer(tensor->dtype));
+    if (!is_text && !is_number)
+        return BNF_OK; /* complex, float8: nobody here computes with them */
     eval->fixed[value] =
         is_text ? text_array(eval, v->initializer) : bnf_array_from_tensor(&eval->budget, tensor, eval->precision);
     *out = eval->fixed[value];

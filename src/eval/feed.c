@@ -13,7 +13,7 @@ static int from_text(struct bnf_budget *budget, const Onnx__TensorProto *proto, 
     bool whole = true;
     for (size_t i = 0; i < array->count; i++) {
         const ProtobufCBinaryData *from = &proto->string_data[i];
-        texts[i] = bnf_arena_copy(arena, (const char *)from->data, from->len);
+        texts[i] = bnf_arena_copy(arena, from->len ? (const char *)from->data : "", from->len);
         whole &= texts[i] != NULL;
     }
     if (!whole) {

@@ -40,8 +40,8 @@ void bnf_spans(const struct bnf_call *call, size_t count, size_t weight,
     bnf_parallel(call->threads, pieces, one_span, &spans);
 }
 
-void bnf_grid_make(struct bnf_grid *grid, size_t rank, const int64_t *dims, const struct bnf_array *const *operands,
-    size_t count)
+void bnf_grid_make(struct bnf_grid *grid, size_t rank, const int64_t *dims,
+    const struct bnf_array *const *operands, size_t count)
 {
     size_t strides[bnf_grid_operands][bnf_most_rank];
     memset(grid, 0, sizeof *grid);
@@ -95,7 +95,8 @@ static void some_rows(const void *context, size_t first, size_t count)
     }
     for (size_t done = 0; done < count;) {
         size_t n = g->extent[last] - index[last];
-        struct bnf_row row = {.out = r->out + (first + done) * r->out_size, .count = n < count - done ? n : count - done};
+        struct bnf_row row = {
+            .out = r->out + (first + done) * r->out_size, .count = n < count - done ? n : count - done};
         for (size_t k = 0; k < g->operands; k++) {
             size_t offset = 0;
             for (size_t axis = 0; axis < g->rank; axis++)
@@ -114,11 +115,12 @@ static void some_rows(const void *context, size_t first, size_t count)
     }
 }
 
-void bnf_grid_run(const struct bnf_call *call, const struct bnf_grid *grid, const struct bnf_array *const *operands,
-    struct bnf_array *out, size_t weight, void (*row)(const void *context, const struct bnf_row *row),
-    const void *context)
+void bnf_grid_run(const struct bnf_call *call, const struct bnf_grid *grid,
+    const struct bnf_array *const *operands, struct bnf_array *out, size_t weight,
+    void (*row)(const void *context, const struct bnf_row *row), const void *context)
 {
-    struct rows rows = {.grid = grid, .out = out->data, .out_size = array_size(out), .row = row, .context = context};
+    struct rows rows = {
+        .grid = grid, .out = out->data, .out_size = array_size(out), .row = row, .context = context};
     for (size_t k = 0; k < grid->operands; k++) {
         rows.in[k] = operands[k]->data;
         rows.size[k] = array_size(operands[k]);
@@ -126,8 +128,8 @@ void bnf_grid_run(const struct bnf_call *call, const struct bnf_grid *grid, cons
     bnf_spans(call, grid->count, weight, some_rows, &rows);
 }
 
-/* Before operator set 7 the second operand lies, where `broadcast` is set, on the axes from `axis` on (the last ones
- * by default). Gives it the trailing axes that today's rule needs. */
+/* Before operator set 7 the second operand lies, where `broadcast` is set, on the axes from `axis` on (the
+ * last ones by default). Gives it the trailing axes that today's rule needs. */
 static int place_second(struct bnf_call *call, const struct bnf_array *a, struct bnf_array *b)
 {
     if (!bnf_attr_int(call->proto, "broadcast", 0)) {
@@ -150,7 +152,7 @@ int bnf_pair(struct bnf_call *call, int dtype, const struct bnf_rows *rows, cons
     const struct bnf_array *a = bnf_call_input(call, 0), *second = bnf_call_input(call, 1);
     if (!a || !second)
         return bnf_call_wrong(call, "it lacks an input");
-    void (*row)(const void *, const struct bnf_row *) = a->kind == BNF_KIND_REAL  ? rows->on_real
+    void (*row)(const void *, const struct bnf_row *) = a->kind == BNF_KIND_REAL   ? rows->on_real
                                                         : a->kind == BNF_KIND_INT  ? rows->on_int
                                                         : a->kind == BNF_KIND_TEXT ? rows->on_text
                                                                                    : NULL;
@@ -166,7 +168,8 @@ int bnf_pair(struct bnf_call *call, int dtype, const struct bnf_rows *rows, cons
     if (!bnf_broadcast(a, &b, &rank, dims)) {
         char x[256], y[256];
         return bnf_call_wrong(call, "its operands of %s and %s do not broadcast",
-            bnf_dims_text(a->dims, a->rank, x, sizeof x), bnf_dims_text(second->dims, second->rank, y, sizeof y));
+            bnf_dims_text(a->dims, a->rank, x, sizeof x),
+            bnf_dims_text(second->dims, second->rank, y, sizeof y));
     }
     if (!bnf_call_output(call, 0, dtype == BNF_DTYPE_UNDEFINED ? a->dtype : dtype, rank, dims))
         return BNF_ENOMEM;

@@ -4,8 +4,8 @@
 
 #include "eval/operator.h"
 
-/* Calls work(context, first, count) over pieces that together are 0 … count-1, from several threads where that pays.
- * weight is what one index costs, in additions. */
+/* Calls work(context, first, count) over pieces that together are 0 … count-1, from several threads where
+ * that pays. weight is what one index costs, in additions. */
 void bnf_spans(const struct bnf_call *call, size_t count, size_t weight,
     void (*work)(const void *context, size_t first, size_t count), const void *context);
 
@@ -28,13 +28,13 @@ struct bnf_row {
 };
 
 /* A grid for operands that fit the extents of the result by numpy's rule. */
-void bnf_grid_make(struct bnf_grid *grid, size_t rank, const int64_t *dims, const struct bnf_array *const *operands,
-    size_t count);
+void bnf_grid_make(struct bnf_grid *grid, size_t rank, const int64_t *dims,
+    const struct bnf_array *const *operands, size_t count);
 
 /* Calls row(context, …) for every row of the result. weight as for bnf_spans. */
-void bnf_grid_run(const struct bnf_call *call, const struct bnf_grid *grid, const struct bnf_array *const *operands,
-    struct bnf_array *out, size_t weight, void (*row)(const void *context, const struct bnf_row *row),
-    const void *context);
+void bnf_grid_run(const struct bnf_call *call, const struct bnf_grid *grid,
+    const struct bnf_array *const *operands, struct bnf_array *out, size_t weight,
+    void (*row)(const void *context, const struct bnf_row *row), const void *context);
 
 /* What an operator of two operands does with a row; NULL: it does not take operands of that kind. */
 struct bnf_rows {
@@ -48,7 +48,8 @@ struct bnf_rows {
  * (BNF_DTYPE_UNDEFINED: that of input 0). Status as for operators. */
 int bnf_pair(struct bnf_call *call, int dtype, const struct bnf_rows *rows, const void *context);
 
-/* Input `slot` where it must be there and of that kind; NULL with a sentence otherwise (return BNF_EINPUT). */
+/* Input `slot` where it must be there and of that kind; NULL with a sentence otherwise (return BNF_EINPUT).
+ */
 struct bnf_array *bnf_call_need(struct bnf_call *call, size_t slot, enum bnf_kind kind);
 
 /* True when somebody reads output `slot`. */

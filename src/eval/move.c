@@ -22,11 +22,13 @@ int bnf_move_integers(struct bnf_call *call, size_t slot, struct bnf_array **out
 {
     int status = bnf_move_input(call, slot, out);
     if (!status && (*out)->kind != BNF_KIND_INT)
-        return bnf_call_wrong(call, "input %zu should hold integers and is %s", slot, bnf_dtype_name((*out)->dtype));
+        return bnf_call_wrong(
+            call, "input %zu should hold integers and is %s", slot, bnf_dtype_name((*out)->dtype));
     return status;
 }
 
-int bnf_move_list(struct bnf_call *call, const char *attribute, size_t slot, const int64_t **list, size_t *count)
+int bnf_move_list(
+    struct bnf_call *call, const char *attribute, size_t slot, const int64_t **list, size_t *count)
 {
     struct bnf_array *input;
     *list = NULL;
@@ -72,11 +74,13 @@ int bnf_move_scalar(struct bnf_call *call, size_t slot, int64_t fallback, int64_
 int bnf_move_axis(struct bnf_call *call, int64_t fallback, size_t rank, size_t *out)
 {
     int64_t axis = bnf_attr_int(call->proto, "axis", fallback);
-    return bnf_axis(axis, rank, out) ? BNF_OK
-                                     : bnf_call_wrong(call, "axis %lld is outside rank %zu", (long long)axis, rank);
+    return bnf_axis(axis, rank, out)
+               ? BNF_OK
+               : bnf_call_wrong(call, "axis %lld is outside rank %zu", (long long)axis, rank);
 }
 
-void *bnf_move_output(struct bnf_call *call, size_t slot, const struct bnf_array *from, size_t rank, const int64_t *dims)
+void *bnf_move_output(
+    struct bnf_call *call, size_t slot, const struct bnf_array *from, size_t rank, const int64_t *dims)
 {
     return bnf_call_output(call, slot, from->dtype, rank, dims);
 }
@@ -160,8 +164,8 @@ static void merge(struct bnf_copy *c)
     c->rank = rank;
 }
 
-/* Puts the axis that is dense in `from` next to the last, so that the two innermost loops are the ones that the caches
- * care for; the order of the others does not matter. Afterwards there are at least two axes. */
+/* Puts the axis that is dense in `from` next to the last, so that the two innermost loops are the ones that
+ * the caches care for; the order of the others does not matter. Afterwards there are at least two axes. */
 static void order(struct bnf_copy *c)
 {
     size_t axis = c->rank;
@@ -187,13 +191,16 @@ static void order(struct bnf_copy *c)
     }
 }
 
-/* Rows of the two innermost axes, in blocks that stay in the first cache. `size` is a constant where this is inlined. */
-static inline void plane(const struct bnf_copy *c, uint8_t *to, const uint8_t *from, int64_t rows, size_t size)
+/* Rows of the two innermost axes, in blocks that stay in the first cache. `size` is a constant where this is
+ * inlined. */
+static inline void plane(
+    const struct bnf_copy *c, uint8_t *to, const uint8_t *from, int64_t rows, size_t size)
 {
     enum { block = 16 };
     int64_t columns = c->dims[c->rank - 1], width = (int64_t)size;
     int64_t to_row = c->to_strides[c->rank - 2] * width, to_column = c->to_strides[c->rank - 1] * width;
-    int64_t from_row = c->from_strides[c->rank - 2] * width, from_column = c->from_strides[c->rank - 1] * width;
+    int64_t from_row = c->from_strides[c->rank - 2] * width,
+            from_column = c->from_strides[c->rank - 1] * width;
     if (to_column == width && from_column == width) {
         for (int64_t i = 0; i < rows; i++)
             memcpy(to + i * to_row, from + i * from_row, (size_t)columns * size);

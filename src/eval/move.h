@@ -1,5 +1,5 @@
-/* Moving elements as they are. The operators declared here give the same result in both arms and are written once: they
- * copy elements by size (4 or 8 bytes) whatever these mean. */
+/* Moving elements as they are. The operators declared here give the same result in both arms and are written
+ * once: they copy elements by size (4 or 8 bytes) whatever these mean. */
 #ifndef BNF_EVAL_MOVE_H
 #define BNF_EVAL_MOVE_H
 
@@ -17,19 +17,21 @@ int bnf_move_input(struct bnf_call *call, size_t slot, struct bnf_array **out);
 /* The same for a tensor of integers. BNF_EINPUT. */
 int bnf_move_integers(struct bnf_call *call, size_t slot, struct bnf_array **out);
 
-/* Integers of any number from an attribute or else an input (SIZE_MAX: from the attribute only); borrowed. *count is
- * SIZE_MAX when both are absent. BNF_EINPUT. */
-int bnf_move_list(struct bnf_call *call, const char *attribute, size_t slot, const int64_t **list, size_t *count);
+/* Integers of any number from an attribute or else an input (SIZE_MAX: from the attribute only); borrowed.
+ * *count is SIZE_MAX when both are absent. BNF_EINPUT. */
+int bnf_move_list(
+    struct bnf_call *call, const char *attribute, size_t slot, const int64_t **list, size_t *count);
 
-/* The number in an input of one element, integer or floating (then cut towards zero); the fallback when the input is
- * absent. BNF_EINPUT. */
+/* The number in an input of one element, integer or floating (then cut towards zero); the fallback when the
+ * input is absent. BNF_EINPUT. */
 int bnf_move_scalar(struct bnf_call *call, size_t slot, int64_t fallback, int64_t *out);
 
 /* The axis in the attribute "axis", counted from the front. BNF_EINPUT. */
 int bnf_move_axis(struct bnf_call *call, int64_t fallback, size_t rank, size_t *out);
 
 /* A new output of the type of `from`, elements not set; NULL as bnf_call_output. */
-void *bnf_move_output(struct bnf_call *call, size_t slot, const struct bnf_array *from, size_t rank, const int64_t *dims);
+void *bnf_move_output(
+    struct bnf_call *call, size_t slot, const struct bnf_array *from, size_t rank, const int64_t *dims);
 
 /* Output 0 is the array itself. BNF_OK. */
 int bnf_move_same(struct bnf_call *call, struct bnf_array *array);
@@ -54,7 +56,8 @@ void bnf_move_zero(const struct bnf_array *array, void *element);
 /* Sets count elements of size bytes. */
 void bnf_move_fill(void *to, const void *element, size_t size, size_t count);
 
-/* to[Σ iₖ·to_strides[k]] = from[Σ iₖ·from_strides[k]] for all i below dims; strides in elements, of any sign, 0 repeats. */
+/* to[Σ iₖ·to_strides[k]] = from[Σ iₖ·from_strides[k]] for all i below dims; strides in elements, of any sign,
+ * 0 repeats. */
 struct bnf_copy {
     void *to;
     const void *from;
@@ -79,5 +82,23 @@ struct bnf_pick {
 
 /* Does it, in parallel when it is large. */
 void bnf_move_pick(const struct bnf_pick *pick, unsigned threads);
+
+/* ---- positions ---- */
+
+/* Where each index of GatherElements or ScatterElements points in x, as an offset in elements; from the
+ * call's arena. BNF_EINPUT for indices outside x. */
+int bnf_move_offsets(struct bnf_call *call, const struct bnf_array *x, const struct bnf_array *indices,
+    size_t axis, size_t **out);
+
+/* Where each index tuple of GatherND or ScatterND points in x: `count` blocks of `block` elements. */
+struct bnf_tuples {
+    size_t *offsets; /* in elements */
+    size_t count, block;
+};
+
+/* Finds them, after `batch` axes that data and indices share; from the call's arena. BNF_EINPUT for indices
+ * outside x. */
+int bnf_move_tuples(struct bnf_call *call, const struct bnf_array *x, const struct bnf_array *indices,
+    size_t batch, struct bnf_tuples *out);
 
 #endif

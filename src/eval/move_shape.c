@@ -10,7 +10,8 @@ int bnf_move_identity(struct bnf_call *call)
 }
 
 /* 'shape' with 0 (as before) and -1 (what is left) resolved into dims. */
-static int resolve(struct bnf_call *call, const struct bnf_array *x, const int64_t *wanted, size_t rank, int64_t *dims)
+static int resolve(
+    struct bnf_call *call, const struct bnf_array *x, const int64_t *wanted, size_t rank, int64_t *dims)
 {
     bool allow_zero = call->opset >= 14 && bnf_attr_int(call->proto, "allowzero", 0);
     size_t open = SIZE_MAX, volume;
@@ -71,7 +72,8 @@ int bnf_move_flatten(struct bnf_call *call)
     if (axis < -rank || axis > rank)
         return bnf_call_wrong(call, "axis %lld is outside rank %zu", (long long)axis, x->rank);
     size_t split = (size_t)(axis < 0 ? axis + rank : axis);
-    int64_t dims[2] = {(int64_t)bnf_move_product(x->dims, 0, split), (int64_t)bnf_move_product(x->dims, split, x->rank)};
+    int64_t dims[2] = {
+        (int64_t)bnf_move_product(x->dims, 0, split), (int64_t)bnf_move_product(x->dims, split, x->rank)};
     return bnf_call_view(call, 0, x, 2, dims);
 }
 
@@ -129,7 +131,8 @@ int bnf_move_unsqueeze(struct bnf_call *call)
     if (count == SIZE_MAX)
         return bnf_call_wrong(call, "it has no 'axes'");
     if (count > bnf_most_rank - x->rank)
-        return bnf_call_cannot(call, "%zu more axes on rank %zu, at most %d are supported", count, x->rank, bnf_most_rank);
+        return bnf_call_cannot(
+            call, "%zu more axes on rank %zu, at most %d are supported", count, x->rank, bnf_most_rank);
     size_t rank = x->rank + count, next = 0;
     status = marks(call, rank, marked, &given);
     for (size_t i = 0; !status && i < rank; i++)
@@ -170,8 +173,8 @@ int bnf_move_extent_product(struct bnf_call *call)
 }
 
 /* Output 0 has these extents and reads x with strides that are 0 where it repeats. */
-static int repeat(struct bnf_call *call, const struct bnf_array *x, struct bnf_copy *copy, size_t rank,
-    const int64_t *dims)
+static int repeat(
+    struct bnf_call *call, const struct bnf_array *x, struct bnf_copy *copy, size_t rank, const int64_t *dims)
 {
     copy->to = bnf_move_output(call, 0, x, rank, dims);
     if (!copy->to)
@@ -200,10 +203,12 @@ int bnf_move_expand(struct bnf_call *call)
     int64_t from[bnf_most_rank];
     bnf_move_strides(x->rank, x->dims, from);
     for (size_t i = 0; i < copy.rank; i++) {
-        size_t own = i + x->rank - copy.rank, there = i + count - copy.rank; /* wrap around where there is none */
+        size_t own = i + x->rank - copy.rank,
+               there = i + count - copy.rank; /* wrap around where there is none */
         int64_t m = own < x->rank ? x->dims[own] : 1, n = there < count ? wanted[there] : 1;
         if (n < 0 || (m != n && m != 1 && n != 1))
-            return bnf_call_wrong(call, "extent %lld on axis %zu does not expand to %lld", (long long)m, i, (long long)n);
+            return bnf_call_wrong(
+                call, "extent %lld on axis %zu does not expand to %lld", (long long)m, i, (long long)n);
         copy.dims[i] = m == 1 ? n : m;
         copy.from_strides[i] = m == 1 ? 0 : from[own];
     }

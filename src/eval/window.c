@@ -41,16 +41,16 @@ static int read_pads(struct bnf_call *call, struct bnf_window *w)
         return bnf_call_wrong(call, "'pads' has %zu numbers for %zu spatial axes", count, w->spatial);
     for (size_t i = 0; i < count; i++) {
         if (pads[i] < 0 || pads[i] > most)
-            return bnf_call_cannot(call, "'pads' has the number %lld, supported are 0 to %lld", (long long)pads[i],
-                (long long)most);
+            return bnf_call_cannot(call, "'pads' has the number %lld, supported are 0 to %lld",
+                (long long)pads[i], (long long)most);
         size_t axis = bnf_most_spatial - w->spatial + i % w->spatial;
         (i < w->spatial ? w->begin : w->end)[axis] = pads[i];
     }
     return BNF_OK;
 }
 
-int bnf_window_attributes(struct bnf_call *call, const struct bnf_array *x, const int64_t *kernel,
-    struct bnf_window *w)
+int bnf_window_attributes(
+    struct bnf_call *call, const struct bnf_array *x, const int64_t *kernel, struct bnf_window *w)
 {
     if (x->rank < 3)
         return bnf_call_wrong(call, "the input has rank %zu, at least 3 is needed", x->rank);
@@ -63,8 +63,8 @@ int bnf_window_attributes(struct bnf_call *call, const struct bnf_array *x, cons
     for (size_t i = 0; i < w->spatial; i++) {
         w->in[first + i] = x->dims[2 + i];
         if (x->dims[2 + i] > most)
-            return bnf_call_cannot(call, "an extent of %lld is above %lld", (long long)x->dims[2 + i],
-                (long long)most);
+            return bnf_call_cannot(
+                call, "an extent of %lld is above %lld", (long long)x->dims[2 + i], (long long)most);
     }
     if (!kernel && !bnf_attr_find(call->proto, "kernel_shape"))
         return bnf_call_wrong(call, "'kernel_shape' is missing");
@@ -115,7 +115,8 @@ void bnf_window_dims(const struct bnf_window *w, int64_t batch, int64_t channels
         dims[2 + i] = w->out[bnf_most_spatial - w->spatial + i];
 }
 
-int bnf_window_slide(struct bnf_call *call, const struct bnf_array *x, const int64_t *kernel, struct bnf_window *w)
+int bnf_window_slide(
+    struct bnf_call *call, const struct bnf_array *x, const int64_t *kernel, struct bnf_window *w)
 {
     int status = bnf_window_attributes(call, x, kernel, w);
     bool ceil = bnf_attr_int(call->proto, "ceil_mode", 0) != 0;
@@ -141,8 +142,10 @@ int bnf_window_slide(struct bnf_call *call, const struct bnf_array *x, const int
     return status;
 }
 
-/* output_shape along the spatial axes (some files state batch and channels, too); the padding follows from it. */
-static int stated_shape(struct bnf_call *call, struct bnf_window *w, enum padding padding, const int64_t more[3])
+/* output_shape along the spatial axes (some files state batch and channels, too); the padding follows from
+ * it. */
+static int stated_shape(
+    struct bnf_call *call, struct bnf_window *w, enum padding padding, const int64_t more[3])
 {
     size_t count;
     const int64_t *shape = bnf_attr_ints(call->proto, "output_shape", &count);
@@ -164,8 +167,8 @@ static int stated_shape(struct bnf_call *call, struct bnf_window *w, enum paddin
     return BNF_OK;
 }
 
-int bnf_window_unslide(struct bnf_call *call, const struct bnf_array *x, const int64_t *kernel,
-    struct bnf_window *w)
+int bnf_window_unslide(
+    struct bnf_call *call, const struct bnf_array *x, const int64_t *kernel, struct bnf_window *w)
 {
     int64_t more[3] = {0, 0, 0};
     enum padding padding = padding_of(call);

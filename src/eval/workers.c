@@ -22,8 +22,8 @@ static int one_worker(void *context, size_t worker)
     }
 }
 
-void bnf_workers_run(unsigned workers, size_t count, void (*work)(void *context, unsigned worker, size_t index),
-    void *context)
+void bnf_workers_run(
+    unsigned workers, size_t count, void (*work)(void *context, unsigned worker, size_t index), void *context)
 {
     struct crew crew = {.work = work, .context = context, .count = count};
     if (workers < 1)

@@ -4,9 +4,9 @@
 
 #include <stddef.h>
 
-/* Calls work(context, worker, index) once for every index < count. worker < workers, and no two calls with the same
- * worker run at a time. What a call computes must depend on its index alone. */
-void bnf_workers_run(unsigned workers, size_t count, void (*work)(void *context, unsigned worker, size_t index),
-    void *context);
+/* Calls work(context, worker, index) once for every index < count. worker < workers, and no two calls with
+ * the same worker run at a time. What a call computes must depend on its index alone. */
+void bnf_workers_run(unsigned workers, size_t count,
+    void (*work)(void *context, unsigned worker, size_t index), void *context);
 
 #endif

@@ -287,19 +287,28 @@ static int refuse(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, enu
                                           : "cannot carry the affine");
 }
 
+/* The operands of a node that the walk may use; YES or a refusal. */
+static int ask(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct operands *o, struct bnf_err *err)
+{
+    enum bnf_reason reason;
+    size_t index;
+    int answer = read_operands(fold, node, o, &reason, err);
+    const struct bnf_site *site = bnf_fold_site(fold, node, &index);
+    if (!answer && site && site->reason == BNF_REASON_NOT_SELECTED) {
+        answer = BNF_ANSWER_NO;
+        reason = BNF_REASON_NOT_SELECTED;
+    }
+    return answer == BNF_ANSWER_NO ? refuse(fold, plan, node, reason) : answer;
+}
+
 int bnf_elementwise_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err)
 {
     struct operands o;
     struct bnf_affine own;
-    enum bnf_reason reason;
     uint32_t slot;
-    size_t index;
-    int answer = read_operands(fold, node, &o, &reason, err);
+    int answer = ask(fold, plan, node, &o, err);
     if (answer)
-        return answer < 0 ? answer : refuse(fold, plan, node, reason);
-    const struct bnf_site *site = bnf_fold_site(fold, node, &index);
-    if (site && site->reason == BNF_REASON_NOT_SELECTED)
-        return refuse(fold, plan, node, BNF_REASON_NOT_SELECTED);
+        return answer;
     answer = plan->style == BNF_STYLE_JOIN ? bnf_elementwise_read(fold, node, &slot, &own, err) : BNF_ANSWER_NO;
     if (answer == BNF_ANSWER_YES)
         return join(fold, plan, node, slot, &own, err);
@@ -310,15 +319,10 @@ int bnf_elementwise_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id
 {
     struct operands o;
     struct bnf_affine own;
-    enum bnf_reason reason;
     uint32_t slot;
-    size_t index;
-    int answer = read_operands(fold, node, &o, &reason, err);
+    int answer = ask(fold, plan, node, &o, err);
     if (answer)
-        return answer < 0 ? answer : refuse(fold, plan, node, reason);
-    const struct bnf_site *site = bnf_fold_site(fold, node, &index);
-    if (site && site->reason == BNF_REASON_NOT_SELECTED)
-        return refuse(fold, plan, node, BNF_REASON_NOT_SELECTED);
+        return answer;
     answer = bnf_elementwise_read(fold, node, &slot, &own, err);
     if (answer)
         return answer < 0 ? answer : refuse(fold, plan, node, BNF_REASON_BROADCAST);

@@ -1,6 +1,6 @@
 /* MatMul with a constant on one side. Behind it the constant's free axis is scaled and t becomes an Add; in front of
  * it the contracted axis is scaled and t·W (W·t) becomes an Add that keeps a 1 in place of the contracted axis. */
-#include "fold/state.h"
+#include "fold/layer.h"
 
 #include <string.h>
 
@@ -26,17 +26,14 @@ static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
                                                 : bnf_fold_why_dynamic(fold, right, BNF_REASON_WEIGHT_DYNAMIC);
         return bnf_refuse(fold, plan, why, "'%s' has no constant operand", text);
     }
-    bnf_id value = right_constant ? right : left;
     struct bnf_tensor w;
     enum bnf_reason reason = BNF_REASON_NONE;
-    int answer = bnf_fold_tensor(fold, value, &w, &reason, err);
-    if (answer < 0)
-        return answer;
+    int answer =
+        bnf_layer_constant(fold, plan, node, right_constant ? 1 : 0, BNF_REASON_WEIGHT_DYNAMIC, &w, err);
     if (answer)
-        return bnf_refuse(fold, plan, reason ? reason : BNF_REASON_WEIGHT_DYNAMIC, "'%s' cannot be read",
-            bnf_fold_name(fold, value));
-    if (!bnf_dtype_is_float(w.dtype) || w.rank < 2 || w.count == 0)
-        return bnf_refuse(fold, plan, BNF_REASON_DTYPE, "'%s' is no matrix of floats", bnf_fold_name(fold, value));
+        return answer;
+    if (w.rank < 2)
+        return bnf_refuse(fold, plan, BNF_REASON_SHAPE_UNKNOWN, "the constant of '%s' is no matrix", text);
     layer->dynamic = right_constant ? 0 : 1;
     layer->dynamic_rank = g->values[right_constant ? left : right].shape.rank;
     layer->rank = layer->dynamic_rank < 1    ? -1
@@ -51,8 +48,7 @@ static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
     layer->free_outer = !right_constant;
     layer->free = right_constant ? block.inner : block.outer;
     layer->contracted = right_constant ? block.outer : block.inner;
-    answer = bnf_fold_weight(fold, value, block, &layer->weight, &reason, err);
-    return answer;
+    return bnf_fold_weight(fold, right_constant ? right : left, block, &layer->weight, &reason, err);
 }
 
 /* One factor a channel repeated for every matrix of a batch. */
@@ -65,9 +61,7 @@ static double *repeat(struct bnf_fold *fold, const double *factors, size_t chann
 }
 
 struct edit {
-    struct bnf_pending *weight;
-    const double *factors;
-    bool on_outer;
+    struct bnf_layer_edit weight;
     uint32_t dynamic;
     int axis; /* of the Add's constant, for operator sets before 7 */
 };
@@ -76,13 +70,7 @@ static int apply(struct bnf_fold *fold, struct bnf_plan *plan, const struct bnf_
 {
     struct bnf_graph *g = fold->graph;
     const struct edit *edit = move->data;
-    bool scaled = edit->on_outer ? bnf_pending_scale_outer(fold->arena, edit->weight, edit->factors)
-                                 : bnf_pending_scale_inner(fold->arena, edit->weight, edit->factors);
-    if (!scaled)
-        return bnf_fail_memory(err);
-    uint32_t slot = 1 - edit->dynamic;
-    int status = bnf_fold_attach(fold, move->node, slot, edit->weight,
-        bnf_fold_name(fold, bnf_node_input(g, move->node, slot)), err);
+    int status = bnf_layer_scale(fold, move->node, 1 - edit->dynamic, &edit->weight, err);
     if (status)
         return status;
     bnf_id old = bnf_node_output(g, move->node, 0);
@@ -144,20 +132,19 @@ static int add_move(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, c
     struct bnf_move move = {.apply = apply, .node = node, .affine = *affine, .absorbs = true};
     struct edit *edit = bnf_arena_alloc(&fold->scratch, 1, sizeof *edit);
     double *factors = repeat(fold, affine->scale, affine->channels, layer->weight->groups);
-    char text[256];
     if (!edit || !factors)
         return bnf_fail_memory(err);
-    bnf_node_text(fold->graph, node, text, sizeof text);
-    const char *type = bnf_dtype_name(layer->weight->base.dtype);
-    enum bnf_rounding rounding = bnf_pending_check(layer->weight, on_outer ? factors : NULL,
-        on_outer ? NULL : factors, layer->free_outer, NULL, fold->options->threads);
-    if (rounding == BNF_ROUNDING_OVERFLOW ||
-        (shift && !bnf_values_fit(layer->weight->base.dtype, shift, shift_groups * layer->free)))
-        return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "a folded constant of '%s' does not fit %s", text, type);
-    if (rounding == BNF_ROUNDING_UNDERFLOW)
-        return bnf_refuse(fold, plan, BNF_REASON_UNDERFLOW,
-            "the folded constant of '%s' falls below the resolution of %s", text, type);
-    *edit = (struct edit){layer->weight, factors, on_outer, layer->dynamic,
+    const struct bnf_layer_rounding rounding = {.weight = layer->weight,
+        .factors = factors,
+        .on_outer = on_outer,
+        .channels_outer = layer->free_outer,
+        .bias = shift,
+        .bias_count = shift ? shift_groups * layer->free : 0,
+        .bias_dtype = layer->weight->base.dtype};
+    int answer = bnf_layer_check(fold, plan, node, &rounding);
+    if (answer)
+        return answer;
+    *edit = (struct edit){{layer->weight, factors, on_outer}, layer->dynamic,
         layer->rank - (layer->free_outer && layer->dynamic_rank > 1 ? 2 : 1)};
     move.data = edit;
     if (shift) {
@@ -169,17 +156,6 @@ static int add_move(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, c
     return bnf_plan_add(plan, &move, err);
 }
 
-static int expand(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct bnf_affine *affine, int axis,
-    size_t channels, struct bnf_affine *out)
-{
-    char text[256];
-    if (bnf_affine_expand(&fold->scratch, affine, axis, channels, out))
-        return BNF_ANSWER_YES;
-    return bnf_refuse(fold, plan, BNF_REASON_AXIS_MISMATCH,
-        "the affine has %zu channels on axis %d, but '%s' maps %zu on axis %d", affine->channels, affine->axis,
-        bnf_node_text(fold->graph, node, text, sizeof text), channels, axis);
-}
-
 int bnf_matmul_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err)
 {
     struct layer layer;
@@ -189,7 +165,7 @@ int bnf_matmul_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, s
         return answer;
     bool vector = layer.dynamic_rank == 1;
     int axis = layer.free_outer && !vector ? layer.rank - 2 : layer.rank - 1;
-    answer = expand(fold, plan, node, bnf_plan_affine(plan, bnf_node_output(fold->graph, node, 0)), axis, layer.free,
+    answer = bnf_layer_expand(fold, plan, node, bnf_plan_affine(plan, bnf_node_output(fold->graph, node, 0)), axis, layer.free,
         &affine);
     if (answer)
         return answer;
@@ -210,7 +186,7 @@ int bnf_matmul_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node
         return bnf_refuse(fold, plan, BNF_REASON_WEIGHT_DYNAMIC, "the affine makes no operand of '%s'",
             bnf_node_text(fold->graph, node, text, sizeof text));
     bool last = !layer.free_outer || layer.dynamic_rank == 1;
-    answer = expand(fold, plan, node, carried, layer.dynamic_rank - (last ? 1 : 2), layer.contracted, &affine);
+    answer = bnf_layer_expand(fold, plan, node, carried, layer.dynamic_rank - (last ? 1 : 2), layer.contracted, &affine);
     if (answer)
         return answer;
     double *shift = NULL;

@@ -107,6 +107,14 @@ static int take_sequence(
     return status;
 }
 
+/* Writers without a bfloat16 store its bits as uint16; the model knows better. */
+static void take_type(const Onnx__TypeProto *type, Onnx__TensorProto *tensor)
+{
+    if (type && type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE && type->tensor_type &&
+        type->tensor_type->elem_type == BNF_DTYPE_BFLOAT16 && tensor->data_type == BNF_DTYPE_UINT16)
+        tensor->data_type = BNF_DTYPE_BFLOAT16;
+}
+
 static int load(const char *path, const Onnx__TypeProto *type, struct bnf_arena *arena, struct bnf_data *out,
     struct bnf_err *err)
 {
@@ -116,7 +124,10 @@ static int load(const char *path, const Onnx__TypeProto *type, struct bnf_arena 
     case ONNX__TYPE_PROTO__VALUE__NOT_SET:
     case ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE:
         status = unpack(path, &onnx__tensor_proto__descriptor, arena, &message, err);
-        return status ? status : take_tensor((Onnx__TensorProto *)message, out, err);
+        if (status)
+            return status;
+        take_type(type, (Onnx__TensorProto *)message);
+        return take_tensor((Onnx__TensorProto *)message, out, err);
     case ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE:
         status = unpack(path, &onnx__sequence_proto__descriptor, arena, &message, err);
         return status ? status : take_sequence((const Onnx__SequenceProto *)message, arena, out, err);

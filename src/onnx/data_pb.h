@@ -27,7 +27,7 @@ int bnf_tensor_load(
     const char *path, struct bnf_arena *arena, Onnx__TensorProto **out, struct bnf_err *err);
 
 /* The same for a value of any type a model's input or output may have, save maps and sparse tensors; `type` says which
- * (NULL: a tensor). */
+ * (NULL: a tensor). Where it says bfloat16 and the file uint16, the file has the bits of a bfloat16. */
 int bnf_data_load(const char *path, const Onnx__TypeProto *type, struct bnf_arena *arena,
     struct bnf_data *out, struct bnf_err *err);
 

@@ -56,6 +56,12 @@ bool bnf_dtype_is_float(int dtype)
     return bnf_dtype_known(dtype) && table[dtype].kind == FLOATING;
 }
 
+bool bnf_dtype_is_integer(int dtype)
+{
+    bool small = dtype == BNF_DTYPE_INT4 || dtype == BNF_DTYPE_UINT4 || dtype == BNF_DTYPE_INT2 || dtype == BNF_DTYPE_UINT2;
+    return small || (bnf_dtype_known(dtype) && (table[dtype].kind == SIGNED || table[dtype].kind == UNSIGNED));
+}
+
 /* Significand bits (the hidden one included), and the exponents of the largest and the smallest subnormal value. */
 struct format {
     int precision, max_exponent, tiny_exponent;

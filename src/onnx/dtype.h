@@ -28,6 +28,9 @@ bool bnf_dtype_bytes(int dtype, size_t count, size_t *bytes);
 /* float16, bfloat16, float, double: the types an affine may live on. */
 bool bnf_dtype_is_float(int dtype);
 
+/* The integer types and bool, int4 and the like included. */
+bool bnf_dtype_is_integer(int dtype);
+
 /* The unit roundoff u of a float type: 2^-11, 2^-8, 2^-24, 2^-53. */
 double bnf_dtype_roundoff(int dtype);
 

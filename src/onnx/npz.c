@@ -58,7 +58,7 @@ static int read_array(zip_t *zip, zip_uint64_t index, size_t archive, struct bnf
         return bnf_fail(err, BNF_EINPUT, "'%s' in the archive is no .npy", quoted);
     out->name = bnf_arena_copy(arena, name, length - tail);
     uint8_t *bytes = NULL;
-    size_t size;
+    size_t size = 0;
     int status = out->name ? read_entry(zip, index, archive, &bytes, &size, err) : bnf_fail_memory(err);
     if (!status)
         status = bnf_npy_read(bytes, size, arena, &out->tensor, err);

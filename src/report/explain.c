@@ -68,9 +68,13 @@ static const struct {
     {"refuted", "proof", "two parts of the same structure differ in a number, an attribute or a shape"},
     {"unproved", "proof", "two parts could not be brought to the same structure, so nothing is known"},
     {"skipped", "proof", "nobody asked for a proof"},
-    {"equivalent", "report", "the models compute the same function; exit status 0"},
+    {"agrees", "run", "on every input both models differ by no more than rounding does to the original"},
+    {"incomplete", "run", "what ran agrees, but not everything could run; --require-run makes that a failure"},
+    {"equivalent", "report",
+        "the models compute the same function, as proved, or else as far as complete runs show; exit status 0"},
     {"different", "report", "the models do not compute the same function; exit status 1, nothing is written"},
-    {"inconclusive", "report", "neither proved nor refuted; exit status 3, nothing is written"},
+    {"inconclusive", "report",
+        "neither proved nor refuted, and the runs do not settle it; exit status 3, nothing is written"},
     {"unchecked", "report", "not checked, as asked for; exit status 0"},
 };
 

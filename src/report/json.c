@@ -151,6 +151,74 @@ static void proof(struct writer *w, cJSON *root, const struct bnf_report_proof *
     findings(w, to, "warnings", from, BNF_PROOF_WARN);
 }
 
+static cJSON *run_output(struct writer *w, const struct bnf_run_output *from)
+{
+    cJSON *to = cJSON_CreateObject();
+    text(w, to, "name", from->name);
+    text(w, to, "kind", from->kind);
+    rounded(w, to, "max_abs", from->max_abs);
+    rounded(w, to, "rms", from->rms);
+    rounded(w, to, "e_ref", from->e_ref);
+    rounded(w, to, "e_new", from->e_new);
+    rounded(w, to, "gap", from->gap);
+    rounded(w, to, "floor", from->floor);
+    rounded(w, to, "ratio", from->ratio);
+    rounded(w, to, "noise", from->noise);
+    number(w, to, "compared", (double)from->compared);
+    number(w, to, "nonfinite", (double)from->nonfinite);
+    number(w, to, "mismatched", (double)from->mismatched);
+    number(w, to, "near_ties", (double)from->near_ties);
+    number(w, to, "rows", (double)from->rows);
+    number(w, to, "top1", (double)from->top1);
+    number(w, to, "top5", (double)from->top5);
+    boolean(w, to, "constant", from->constant);
+    boolean(w, to, "double_noise", from->double_noise);
+    boolean(w, to, "fails", from->fails);
+    text(w, to, "why", from->why);
+    return to;
+}
+
+static void run(struct writer *w, cJSON *root, const struct bnfold_report *report)
+{
+    const struct bnf_run *from = &report->run.run;
+    if (!report->run.done) {
+        text(w, root, "run", NULL);
+        return;
+    }
+    cJSON *to = object(w, root, "run");
+    text(w, to, "verdict", bnf_run_verdict_name(from->verdict));
+    text(w, to, "engine", "builtin");
+    number(w, to, "samples", (double)from->samples);
+    number(w, to, "inputs", (double)from->inputs);
+    number(w, to, "seed", (double)report->seed);
+    rounded(w, to, "coverage", from->coverage);
+    strings(w, to, "unsupported", from->unsupported, from->unsupported_count);
+    text(w, to, "blocked", from->blocked);
+    text(w, to, "note", from->note);
+    text(w, to, "diverges", from->diverges);
+    cJSON *list = array(w, to, "outputs");
+    for (size_t i = 0; i < from->output_count && !w->failed; i++)
+        append(w, list, run_output(w, &from->outputs[i]));
+    list = array(w, to, "worst");
+    for (size_t i = 0; i < 5 && !w->failed && from->worst_text[i]; i++) {
+        cJSON *item = cJSON_CreateObject();
+        rounded(w, item, "delta", from->worst[i]);
+        text(w, item, "text", from->worst_text[i]);
+        append(w, list, item);
+    }
+    list = array(w, to, "buckets");
+    for (size_t i = 0; i < 9 && !w->failed; i++)
+        append(w, list, cJSON_CreateNumber((double)from->buckets[i]));
+    if (!from->has_labels) {
+        text(w, to, "labels", NULL);
+        return;
+    }
+    cJSON *labels = object(w, to, "labels");
+    number(w, labels, "count", (double)from->labelled);
+    number(w, labels, "correct_before", (double)from->correct_ref);
+    number(w, labels, "correct_after", (double)from->correct_new);
+}
+
 static void build(struct writer *w, cJSON *root, const struct bnfold_report *report)
 {
     static const char *const commands[] = {
@@ -166,15 +234,16 @@ static void build(struct writer *w, cJSON *root, const struct bnfold_report *rep
     model(w, root, "output", &report->output);
     sites(w, root, report);
     proof(w, root, &report->proof);
-    text(w, root, "run", NULL);
+    run(w, root, report);
     text(w, root, "verdict", bnf_verdict_name(report->verdict));
+    boolean(w, root, "by_runs", report->by_runs);
     boolean(w, root, "unchanged", report->unchanged);
     boolean(w, root, "strict_failed", report->strict_failed);
     cJSON *seconds = object(w, root, "seconds");
     rounded(w, seconds, "load", report->seconds.load);
     rounded(w, seconds, "fold", report->seconds.fold);
     rounded(w, seconds, "proof", report->seconds.proof);
-    text(w, seconds, "run", NULL);
+    rounded(w, seconds, "run", report->seconds.run);
     rounded(w, seconds, "write", report->seconds.write);
 }
 

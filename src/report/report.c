@@ -159,20 +159,6 @@ int bnf_report_sites(struct bnfold_report *report, const struct bnf_fold_result 
     return ok ? BNF_OK : bnf_fail_memory(err);
 }
 
-static enum bnf_verdict verdict_of(enum bnf_proof_verdict verdict)
-{
-    switch (verdict) {
-    case BNF_PROOF_PROVED:
-    case BNF_PROOF_WARN:
-        return BNF_VERDICT_EQUIVALENT;
-    case BNF_PROOF_REFUTED:
-        return BNF_VERDICT_DIFFERENT;
-    case BNF_PROOF_UNPROVED:
-        return BNF_VERDICT_INCONCLUSIVE;
-    }
-    bnf_bug("a proof without a verdict");
-}
-
 int bnf_report_proof(struct bnfold_report *report, const struct bnf_proof *proof, struct bnf_err *err)
 {
     struct bnf_report_proof *to = &report->proof;
@@ -184,7 +170,6 @@ int bnf_report_proof(struct bnfold_report *report, const struct bnf_proof *proof
         .cut_points = proof->cut_points,
         .cut_points_proved = proof->cut_points_proved,
         .worst_u = proof->worst_u};
-    report->verdict = verdict_of(proof->verdict);
     to->findings = bnf_arena_alloc(&report->arena, proof->finding_count, sizeof *to->findings);
     if (!to->findings)
         return bnf_fail_memory(err);

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "bnfold.h"
 #include "check/proof.h"
+#include "check/run.h"
 #include "fold/fold.h"
 
 enum bnf_command { BNF_COMMAND_FOLD, BNF_COMMAND_PLAN, BNF_COMMAND_CHECK };
@@ -57,9 +58,14 @@ struct bnf_report_proof {
     size_t finding_count;
 };
 
+struct bnf_report_run {
+    bool done;          /* false: skipped */
+    struct bnf_run run; /* its texts live in the report's arena */
+};
+
 /* Wall-clock time; 0 for what was not done. */
 struct bnf_report_seconds {
-    double load, fold, proof, write;
+    double load, fold, proof, run, write;
 };
 
 struct bnfold_report {
@@ -75,7 +81,11 @@ struct bnfold_report {
     bool unchanged;     /* fold: the output is a copy of the input */
     bool strict_failed; /* --strict, and a BatchNormalization stays */
     struct bnf_report_proof proof;
+    struct bnf_report_run run;
+    uint64_t seed;
     enum bnf_verdict verdict;
+    bool by_runs;      /* not proved, but the runs agree */
+    bool run_required; /* proved, but the runs are incomplete and --require-run was given */
     struct bnf_report_seconds seconds;
 };
 
@@ -90,8 +100,12 @@ const char *bnf_report_text(struct bnfold_report *report, const char *text);
 int bnf_report_sites(struct bnfold_report *report, const struct bnf_fold_result *result,
     const struct bnf_graph *graph, struct bnf_err *err);
 
-/* Copies what a proof found, and sets the verdict that follows from it. BNF_ENOMEM. */
+/* Copies what a proof found, and what runs found. BNF_ENOMEM. */
 int bnf_report_proof(struct bnfold_report *report, const struct bnf_proof *proof, struct bnf_err *err);
+int bnf_report_run(struct bnfold_report *report, const struct bnf_run *run, struct bnf_err *err);
+
+/* Sets the verdict that follows from both. strict: runs alone are not enough. require_run: they have to be complete. */
+void bnf_report_judge(struct bnfold_report *report, bool strict, bool require_run);
 
 /* The printers: each appends the whole report to a buffer. */
 void bnf_report_print_text(
@@ -101,6 +115,7 @@ void bnf_report_print_json(const struct bnfold_report *report, struct bnf_buf *o
 /* "folded", "proved", "equivalent" … as reports print them. Static. */
 const char *bnf_site_verdict_name(enum bnf_site_verdict verdict);
 const char *bnf_proof_verdict_name(enum bnf_proof_verdict verdict);
+const char *bnf_run_verdict_name(enum bnf_run_verdict verdict);
 const char *bnf_verdict_name(enum bnf_verdict verdict);
 
 #endif

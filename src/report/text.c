@@ -331,13 +331,152 @@ static void print_proof(struct page *page, const struct bnfold_report *report, i
         putf(page, " · %zu refuted", refuted);
     if (unproved)
         putf(page, " · %zu unproved", unproved);
-    if (report->verdict == BNF_VERDICT_EQUIVALENT) {
+    if (proof->verdict == BNF_PROOF_PROVED || proof->verdict == BNF_PROOF_WARN) {
         pad(page, RIGHT, 3);
         put(page, "all inputs");
         put_scope(page, proof);
     }
     end_line(page);
     print_findings(page, proof, verbosity);
+}
+
+/* "1.02×", "1.3e+05×" */
+static void put_times(struct page *page, double times)
+{
+    putf(page, times < 100 ? "%.2f×" : "%.2g×", times);
+}
+
+/* The figures over all outputs: "max |Δ| 2.1e-06 · 1.02× the rounding noise of the original · top-1 4/4". */
+static void put_figures(struct page *page, const struct bnf_run *run)
+{
+    double most = 0, noise = 0;
+    size_t real = 0, discrete = 0, ties = 0, nonfinite = 0, top = 0, rows = 0;
+    bool is_double = false;
+    for (size_t i = 0; i < run->output_count; i++) {
+        const struct bnf_run_output *output = &run->outputs[i];
+        bool compared = output->compared > 0, is_real = strcmp(output->kind ? output->kind : "", "real") == 0;
+        real += compared && is_real;
+        discrete += compared && !is_real && !output->fails;
+        most = output->max_abs > most ? output->max_abs : most;
+        noise = output->noise > noise ? output->noise : noise;
+        ties += output->near_ties;
+        nonfinite += output->nonfinite;
+        top += output->top1;
+        rows += output->rows;
+        is_double |= output->double_noise;
+    }
+    putf(page, "%zu input%s", run->inputs, plural(run->inputs));
+    if (real) {
+        putf(page, " · max |Δ| %.2g · ", most);
+        put_times(page, noise);
+        put(page, " the rounding noise of the original");
+    }
+    if (discrete)
+        putf(page, " · %zu discrete output%s equal", discrete, plural(discrete));
+    if (rows)
+        putf(page, " · top-1 %zu/%zu", top, rows);
+    if (ties)
+        putf(page, " · %zu near tie%s", ties, plural(ties));
+    if (nonfinite)
+        putf(page, " · %zu NaN or infinite in both", nonfinite);
+    if (is_double)
+        put(page, " · in double, so no oracle is better than the run");
+}
+
+static void print_line(struct page *page, const char *code, const char *word, const char *text)
+{
+    label(page, code, word);
+    put(page, text);
+    end_line(page);
+}
+
+/* What explains a difference, or is asked for: outputs that fail, the first value that diverges, the worst
+ * elements. */
+static void print_run_details(struct page *page, const struct bnf_run *run, int verbosity)
+{
+    bool different = run->verdict == BNF_RUN_DIFFERENT;
+    for (size_t i = 0; i < run->output_count; i++) {
+        const struct bnf_run_output *output = &run->outputs[i];
+        if (output->fails) {
+            label(page, RED, "differs");
+            put_name(page, output->name);
+            put(page, ": ");
+            put(page, output->why);
+            end_line(page);
+        } else if (verbosity > 0) {
+            label(page, NULL, "output");
+            put_name(page, output->name);
+            if (!output->compared)
+                put(page, " was not computed");
+            else if (output->floor > 0)
+                putf(page, " max |Δ| %.2g · rms %.2g · e_ref %.2g · e_new %.2g · gap %.2g", output->max_abs,
+                    output->rms, output->e_ref, output->e_new, output->gap);
+            else
+                putf(page, " %zu of %zu equal", output->compared - output->mismatched - output->near_ties,
+                    output->compared);
+            if (output->rows)
+                putf(page, " · top-5 %zu/%zu", output->top5, output->rows);
+            end_line(page);
+        }
+    }
+    if (run->diverges) {
+        label(page, RED, "first");
+        put(page, "the models part at ");
+        put_name(page, run->diverges);
+        end_line(page);
+    }
+    for (size_t i = 0; i < 5 && different && run->worst_text[i]; i++)
+        print_line(page, NULL, i ? "" : "worst", run->worst_text[i]);
+    if (different) {
+        label(page, NULL, "|Δ|");
+        for (size_t i = 0; i < 9; i++)
+            putf(page, "%s%s%s %zu", i ? " · " : "", i < 8 ? "<" : "≥",
+                i < 8 ? (const char *[]){"1e-7", "1e-6", "1e-5", "1e-4", "1e-3", "0.01", "0.1", "1"}[i] : "1",
+                run->buckets[i]);
+        end_line(page);
+    }
+}
+
+static void print_run(struct page *page, const struct bnf_report_run *report, int verbosity)
+{
+    const struct bnf_run *run = &report->run;
+    if (!report->done)
+        return;
+    size_t most = verbosity > 0 || run->unsupported_count < FINDINGS ? run->unsupported_count : FINDINGS;
+    for (size_t i = 0; i < most; i++)
+        print_line(page, YELLOW, i ? "" : "lacks", run->unsupported[i]);
+    if (most < run->unsupported_count) {
+        label(page, NULL, "…");
+        putf(page, "and %zu more (-v lists them)", run->unsupported_count - most);
+        end_line(page);
+    }
+    label(page, NULL, "run");
+    if (run->verdict == BNF_RUN_INCOMPLETE || run->verdict == BNF_RUN_INCONCLUSIVE) {
+        paint(page, YELLOW, bnf_run_verdict_name(run->verdict));
+        if (run->coverage > 0 && run->coverage < 1)
+            putf(page, ", %.0f %% of the nodes ran", run->coverage * 100);
+        put(page, run->samples || run->note ? ": " : "");
+    }
+    bool compared = false;
+    for (size_t i = 0; i < run->output_count; i++)
+        compared |= run->outputs[i].compared > 0;
+    if (compared)
+        put_figures(page, run);
+    if (run->note) {
+        put(page, compared ? " · " : "");
+        put(page, run->note);
+    }
+    end_line(page);
+    if (run->blocked && !run->unsupported_count)
+        print_line(page, YELLOW, "stopped", run->blocked);
+    if (compared)
+        print_run_details(page, run, verbosity);
+    if (run->has_labels) {
+        label(page, NULL, "data");
+        putf(page, "%zu/%zu correct before, %zu/%zu after", run->correct_ref, run->labelled, run->correct_new,
+            run->labelled);
+        end_line(page);
+    }
 }
 
 static void print_output(struct page *page, const struct bnfold_report *report)
@@ -355,14 +494,19 @@ static void print_output(struct page *page, const struct bnfold_report *report)
     put_bytes(page, report->output.bytes);
     pad(page, RIGHT, 3);
     const struct bnf_report_seconds *seconds = &report->seconds;
-    putf(page, "%.1f s", seconds->load + seconds->fold + seconds->proof + seconds->write);
+    putf(page, "%.1f s", seconds->load + seconds->fold + seconds->proof + seconds->run + seconds->write);
     end_line(page);
 }
 
 static void sentence_equivalent(struct page *page, const struct bnfold_report *report)
 {
     const struct bnf_report_proof *proof = &report->proof;
-    paint(page, proof->verdict == BNF_PROOF_WARN ? YELLOW : GREEN, "equivalent");
+    paint(page, proof->verdict == BNF_PROOF_PROVED ? GREEN : YELLOW, "equivalent");
+    if (report->by_runs) {
+        putf(page, " by runs only: agrees on %zu input%s, but not for every input proved",
+            report->run.run.inputs, plural(report->run.run.inputs));
+        return;
+    }
     if (report->unchanged) {
         put(page, ": identical, nothing changed");
     } else if (proof->identical) {
@@ -405,7 +549,11 @@ static void print_sentence(struct page *page, const struct bnfold_report *report
         putf(page, ": the models do not compute the same function%s", written);
     } else if (report->verdict == BNF_VERDICT_INCONCLUSIVE) {
         paint(page, YELLOW, "inconclusive");
-        putf(page, ": neither proved nor refuted%s", written);
+        putf(page, ": %s%s",
+            report->run_required ? "the runs are not complete (--require-run)"
+            : report->by_runs    ? "the runs agree, but it is not proved (--strict)"
+                                 : "neither proved nor refuted",
+            written);
     } else {
         paint(page, YELLOW, "unchecked");
         put(page, ": written without a proof (--check=none)");
@@ -424,6 +572,7 @@ void bnf_report_print_text(const struct bnfold_report *report, int verbosity, bo
             print_fold(&page, report);
         print_sites(&page, report, verbosity);
         print_proof(&page, report, verbosity);
+        print_run(&page, &report->run, verbosity);
         print_output(&page, report);
     }
     print_sentence(&page, report);

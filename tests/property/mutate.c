@@ -1,4 +1,5 @@
-/* Puts faults of every kind into correct folds: the proof refutes each one that changes anything.
+/* Puts faults of every kind into correct folds: the proof refutes each one that changes anything. The table
+ * counts how many of these the runs alone would have missed: inputs show only what they excite.
  *
  * Environment: COUNT / 2 models (500) are looked through from SEED on (1), and further ones, up to 20 times
  * as many, until every kind was seen 20 times; VERBOSE=1 tells of each that was missed; SAVE, a folder for
@@ -14,7 +15,7 @@
 enum { most_kinds = 64, enough = 20 };
 
 struct score {
-    size_t counted, refuted, small;
+    size_t counted, refuted, small, missed_by_runs;
     char missed[1024]; /* the first one that was not refuted */
 };
 
@@ -76,6 +77,7 @@ static void try_fault(struct subject *s, uint64_t seed, const struct fault *faul
     int verdict = prove_packed(&s->source, &faulty, text, sizeof text);
     if (verdict == BNF_PROOF_REFUTED) {
         score->refuted++;
+        score->missed_by_runs += run_packed(&s->source, &faulty, text, sizeof text) != BNF_RUN_DIFFERENT;
     } else {
         static const char *const verdicts[] = {"proved", "warned of", "refuted", "unproved"};
         const char *word = verdict < 0 ? "an error" : verdicts[verdict];
@@ -116,11 +118,12 @@ int main(void)
     }
     size_t passed = 0, failed = 0;
     bool short_run = count < 500; /* then rare kinds may be missing */
-    printf("faults of %-28s  refuted of  counted    small\n", "");
+    printf("faults of %-28s  refuted of  counted    small  missed by runs alone\n", "");
     for (size_t k = 0; faults[k].apply; k++) {
         const struct score *score = &scores[k];
         bool fine = score->refuted == score->counted && (score->counted >= enough || short_run);
-        printf("%-38s  %7zu of %7zu  %7zu%s\n", faults[k].name, score->refuted, score->counted, score->small,
+        printf("%-38s  %7zu of %7zu  %7zu  %7zu%s\n", faults[k].name, score->refuted, score->counted, score->small,
+            score->missed_by_runs,
             fine                               ? ""
             : score->refuted == score->counted ? "  too few"
                                                : "  MISSED");

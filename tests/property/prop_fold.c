@@ -1,5 +1,5 @@
-/* Folds generated models and asks four judges: the proof, the reference evaluator, the graph builder, and a
- * second fold.
+/* Folds generated models and asks five judges: the proof, the reference evaluator, runs by bnfold's own
+ * evaluator, the graph builder, and a second fold.
  *
  * Environment: COUNT models (1000) from SEED on (1); SAVE, a folder for the models of failures; DUMP, a
  * folder for all of them. */
@@ -55,6 +55,17 @@ static void ask_proof(struct trial *t)
         complain(t, "the proof ended with an error", text);
     else if (verdict != BNF_PROOF_PROVED)
         complain(t, verdict == BNF_PROOF_REFUTED ? "refuted" : "not proved", text);
+}
+
+/* Whatever the runs could not run is no alarm; a difference is. */
+static void ask_runs(struct trial *t)
+{
+    char text[1500];
+    int verdict = run_packed(&t->source, &t->folded, text, sizeof text);
+    if (verdict < 0)
+        complain(t, "the runs ended with an error", text);
+    else if (verdict == BNF_RUN_DIFFERENT)
+        complain(t, "the runs differ", text);
 }
 
 /* Outputs of the two within what rounding the stored weights explains: each of the layers adds an error of at
@@ -168,6 +179,7 @@ static bool run_trial(struct trial *t, struct tally *tally, const char *dump)
         ask_sites(t, tally);
         ask_evaluator(t);
         ask_proof(t);
+        ask_runs(t);
         ask_second_fold(t);
     }
     close_opened(&opened);

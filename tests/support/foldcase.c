@@ -97,7 +97,8 @@ static bool prove(const struct foldcase *c, struct bnf_model *before, struct bnf
 {
     struct bnf_proof proof;
     struct bnf_err err = {0};
-    struct bnf_proof_options options = {.threads = 1, .keep_overridable = c->options.keep_overridable};
+    struct bnf_proof_options options = {.threads = 1, .keep_overridable = c->options.keep_overridable,
+        .assume_inference = c->options.assume_inference};
     if (bnf_prove(before, after, &options, &proof, &err))
         return wrong(c, "the proof failed", err.text);
     bool fine = proof.verdict == BNF_PROOF_PROVED ||

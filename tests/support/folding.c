@@ -53,3 +53,26 @@ int prove_packed(const struct packed *reference, const struct packed *candidate,
     bnf_model_close(&b);
     return status ? status : verdict;
 }
+
+int run_packed(const struct packed *reference, const struct packed *candidate, char *text, size_t room)
+{
+    struct bnf_model a = {0}, b = {0};
+    struct bnf_err err = {0};
+    struct bnf_run run = {0};
+    const struct bnf_run_options options = {.threads = 1};
+    int status = load_packed(&a, reference, &err);
+    if (!status)
+        status = load_packed(&b, candidate, &err);
+    if (!status)
+        status = bnf_run_compare(&a, &b, &options, &run, &err);
+    int verdict = (int)run.verdict;
+    snprintf(text, room, "%s", status ? err.text : "");
+    for (size_t i = 0; !status && i < run.output_count; i++)
+        if (run.outputs[i].fails)
+            snprintf(text, room, "%s", run.outputs[i].why);
+    if (!status)
+        bnf_run_free(&run);
+    bnf_model_close(&a);
+    bnf_model_close(&b);
+    return status ? status : verdict;
+}

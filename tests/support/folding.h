@@ -5,6 +5,7 @@
 #include "support/make.h"
 
 #include "check/proof.h"
+#include "check/run.h"
 #include "fold/fold.h"
 
 /* A loaded model with its graph. */
@@ -25,5 +26,8 @@ int fold_packed(const struct packed *source, struct opened *opened, struct bnf_f
 /* The proof's verdict; its worst sentence goes to `text` of `room` bytes. Negative: an error, with its
  * sentence. */
 int prove_packed(const struct packed *reference, const struct packed *candidate, char *text, size_t room);
+
+/* The verdict of runs on the default inputs; the worst output's sentence goes to `text`. Negative: an error. */
+int run_packed(const struct packed *reference, const struct packed *candidate, char *text, size_t room);
 
 #endif

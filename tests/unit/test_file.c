@@ -21,13 +21,13 @@
 /* ---- faults: these take the place of the C library's own functions in this program */
 
 static struct {
-    bool no_tmpfile;       /* a file system without O_TMPFILE */
-    int interruptions;     /* this many writes are interrupted first */
-    size_t longest;        /* no write takes more bytes than this; 0: any */
-    int write_error;       /* every write fails with this */
-    int fsync_error;       /* … every fsync */
-    int rename_error;      /* … every rename */
-    unsigned flushes;      /* calls of fsync */
+    bool no_tmpfile;   /* a file system without O_TMPFILE */
+    int interruptions; /* this many writes are interrupted first */
+    size_t longest;    /* no write takes more bytes than this; 0: any */
+    int write_error;   /* every write fails with this */
+    int fsync_error;   /* … every fsync */
+    int rename_error;  /* … every rename */
+    unsigned flushes;  /* calls of fsync */
 } fault;
 
 int open(const char *path, int flags, ...)
@@ -265,7 +265,7 @@ static void test_replace(void **state)
         assert_int_equal(replace("m", "new", true, &err), BNF_OK);
         umask(022);
         assert_holds("m", "new");
-        assert_int_equal(mode_of("m"), 0604); /* permissions pass on, past the umask */
+        assert_int_equal(mode_of("m"), 0604);                   /* permissions pass on, past the umask */
         assert_memory_equal(before.data, "old and longer", 14); /* who had it open keeps the old one */
         assert_false(bnf_map_is(&before, "m"));
         bnf_map_close(&before);

@@ -1,4 +1,5 @@
 /* NumPy's files: what is read, what is refused and in which words, and that what is written is read back. */
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* The proof and the stored numbers: every single one is looked at, and the limits are where they are said to be. */
+/* The proof and the stored numbers: every single one is looked at, and the limits are where they are said to
+ * be. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,8 +78,8 @@ static double step_up(int dtype, double value, int steps)
 
 /* ---- every stored number counts ---- */
 
-/* Layers of every kind with a BatchNormalization or something like it behind or in front. W, B and so on of the
- * candidate are filled in by fold_layer. */
+/* Layers of every kind with a BatchNormalization or something like it behind or in front. W, B and so on of
+ * the candidate are filled in by fold_layer. */
 struct layer {
     const char *name, *ref, *new;
 };
@@ -87,18 +88,32 @@ struct layer {
 #define BEHIND "y = BatchNormalization(c, g, be, m, v)"
 
 static const struct layer layers[] = {
-    {"Conv", "in x float 2,4,5,5; out y\n" NORM_3 "init W float 3,4,2,3 rand; init B float 3 rand; c = Conv(x, W, B); " BEHIND,
+    {"Conv",
+        "in x float 2,4,5,5; out y\n" NORM_3
+        "init W float 3,4,2,3 rand; init B float 3 rand; c = Conv(x, W, B); " BEHIND,
         "in x float 2,4,5,5; out y; init W float 3,4,2,3 zeros; init B float 3 zeros; y = Conv(x, W, B)"},
-    {"Conv, grouped", "in x float 2,6,5; out y\n" NORM_3 "init W float 3,2,2 rand; init B float 3 rand; c = Conv(x, W, B) group=3; " BEHIND,
+    {"Conv, grouped",
+        "in x float 2,6,5; out y\n" NORM_3
+        "init W float 3,2,2 rand; init B float 3 rand; c = Conv(x, W, B) group=3; " BEHIND,
         "in x float 2,6,5; out y; init W float 3,2,2 zeros; init B float 3 zeros; y = Conv(x, W, B) group=3"},
-    {"ConvTranspose", "in x float 2,4,5; out y\n" NORM_3 "init W float 4,3,2 rand; init B float 3 rand; c = ConvTranspose(x, W, B); " BEHIND,
-        "in x float 2,4,5; out y; init W float 4,3,2 zeros; init B float 3 zeros; y = ConvTranspose(x, W, B)"},
-    {"Gemm", "in x float 2,4; out y\n" NORM_3 "init W float 4,3 rand; init B float 3 rand; c = Gemm(x, W, B); " BEHIND,
+    {"ConvTranspose",
+        "in x float 2,4,5; out y\n" NORM_3
+        "init W float 4,3,2 rand; init B float 3 rand; c = ConvTranspose(x, W, B); " BEHIND,
+        "in x float 2,4,5; out y; init W float 4,3,2 zeros; init B float 3 zeros; y = ConvTranspose(x, W, "
+        "B)"},
+    {"Gemm",
+        "in x float 2,4; out y\n" NORM_3
+        "init W float 4,3 rand; init B float 3 rand; c = Gemm(x, W, B); " BEHIND,
         "in x float 2,4; out y; init W float 4,3 zeros; init B float 3 zeros; y = Gemm(x, W, B)"},
-    {"Gemm, transposed", "in x float 2,4; out y\n" NORM_3 "init W float 3,4 rand; init B float 3 rand; c = Gemm(x, W, B) transB=1; " BEHIND,
+    {"Gemm, transposed",
+        "in x float 2,4; out y\n" NORM_3
+        "init W float 3,4 rand; init B float 3 rand; c = Gemm(x, W, B) transB=1; " BEHIND,
         "in x float 2,4; out y; init W float 3,4 zeros; init B float 3 zeros; y = Gemm(x, W, B) transB=1"},
-    {"MatMul and Add", "in x float 2,4; out y\n" NORM_3 "init W float 4,3 rand; init B float 3 rand; p = MatMul(x, W); c = Add(p, B); " BEHIND,
-        "in x float 2,4; out y; init W float 4,3 zeros; init B float 3 zeros; p = MatMul(x, W); y = Add(p, B)"},
+    {"MatMul and Add",
+        "in x float 2,4; out y\n" NORM_3
+        "init W float 4,3 rand; init B float 3 rand; p = MatMul(x, W); c = Add(p, B); " BEHIND,
+        "in x float 2,4; out y; init W float 4,3 zeros; init B float 3 zeros; p = MatMul(x, W); y = Add(p, "
+        "B)"},
 };
 
 /* Output channel of an element of the weight, by the operator's definition. */
@@ -134,9 +149,10 @@ static void test_every_number(void **state)
         struct bnf_model model[2];
         fold_layer(&layers[l], model);
         struct bnf_proof proof = prove(model, &own);
-        if (proof.verdict != BNF_PROOF_PROVED || !(proof.worst_u > 0 && proof.worst_u <= 1.001) || proof.cut_points != 1)
-            fail_msg("%s: verdict %d, %g u, %zu cut points: %s", layers[l].name, (int)proof.verdict, proof.worst_u,
-                proof.cut_points, proof.finding_count ? proof.findings[0].detail : "");
+        if (proof.verdict != BNF_PROOF_PROVED || !(proof.worst_u > 0 && proof.worst_u <= 1.001) ||
+            proof.cut_points != 1)
+            fail_msg("%s: verdict %d, %g u, %zu cut points: %s", layers[l].name, (int)proof.verdict,
+                proof.worst_u, proof.cut_points, proof.finding_count ? proof.findings[0].detail : "");
         bnf_proof_free(&proof);
         static const char *const tensors[] = {"W", "B"};
         for (size_t t = 0; t < 2; t++) {
@@ -169,7 +185,8 @@ static void test_every_parameter(void **state)
                 double value = get(tensor, i);
                 set(tensor, i, value + 1e-3);
                 if (verdict(model, &own) != BNF_PROOF_REFUTED)
-                    fail_msg("%s: element %zu of the reference's %s is not looked at", layers[l].name, i, tensors[t]);
+                    fail_msg("%s: element %zu of the reference's %s is not looked at", layers[l].name, i,
+                        tensors[t]);
                 set(tensor, i, value);
             }
         }
@@ -192,32 +209,44 @@ static void test_limits(void **state)
         double max_u;
         enum bnf_proof_verdict verdict;
     } cases[] = {
-        {"float", 0, false, 0, BNF_PROOF_PROVED},     {"float", 1, false, 0, BNF_PROOF_REFUTED},
-        {"float", 1, false, 1.4, BNF_PROOF_PROVED},   {"float", 2, false, 1.4, BNF_PROOF_REFUTED},
-        {"float", 3, true, 0, BNF_PROOF_PROVED},      {"float", 4, true, 0, BNF_PROOF_WARN},
-        {"float", 48, true, 0, BNF_PROOF_WARN},       {"float", 49, true, 0, BNF_PROOF_REFUTED},
-        {"float", 4, true, 6, BNF_PROOF_PROVED},      {"float", 5, true, 6, BNF_PROOF_REFUTED},
-        {"float16", 1, false, 0, BNF_PROOF_REFUTED},  {"float16", 3, true, 0, BNF_PROOF_PROVED},
-        {"bfloat16", 1, false, 0, BNF_PROOF_REFUTED}, {"bfloat16", 3, true, 0, BNF_PROOF_PROVED},
-        {"double", 6, false, 0, BNF_PROOF_PROVED},    {"double", 7, false, 0, BNF_PROOF_REFUTED},
-        {"double", 6, true, 0, BNF_PROOF_PROVED},     {"double", 7, true, 0, BNF_PROOF_WARN},
+        {"float", 0, false, 0, BNF_PROOF_PROVED},
+        {"float", 1, false, 0, BNF_PROOF_REFUTED},
+        {"float", 1, false, 1.4, BNF_PROOF_PROVED},
+        {"float", 2, false, 1.4, BNF_PROOF_REFUTED},
+        {"float", 3, true, 0, BNF_PROOF_PROVED},
+        {"float", 4, true, 0, BNF_PROOF_WARN},
+        {"float", 48, true, 0, BNF_PROOF_WARN},
+        {"float", 49, true, 0, BNF_PROOF_REFUTED},
+        {"float", 4, true, 6, BNF_PROOF_PROVED},
+        {"float", 5, true, 6, BNF_PROOF_REFUTED},
+        {"float16", 1, false, 0, BNF_PROOF_REFUTED},
+        {"float16", 3, true, 0, BNF_PROOF_PROVED},
+        {"bfloat16", 1, false, 0, BNF_PROOF_REFUTED},
+        {"bfloat16", 3, true, 0, BNF_PROOF_PROVED},
+        {"double", 6, false, 0, BNF_PROOF_PROVED},
+        {"double", 7, false, 0, BNF_PROOF_REFUTED},
+        {"double", 6, true, 0, BNF_PROOF_PROVED},
+        {"double", 7, true, 0, BNF_PROOF_WARN},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct bnf_model model[2];
         char ref[512], new[512];
         const char *type = cases[i].type;
-        snprintf(ref, sizeof ref, "in x %s 1,2,4,4; out y; init W %s 2,2,1,1 1 1 1 1; " SCALED, type, type, type);
-        snprintf(new, sizeof new, "in x %s 1,2,4,4; out y; init W %s 2,2,1,1 3 3 3 3; y = Conv(x, W)", type, type);
+        snprintf(
+            ref, sizeof ref, "in x %s 1,2,4,4; out y; init W %s 2,2,1,1 1 1 1 1; " SCALED, type, type, type);
+        snprintf(
+            new, sizeof new, "in x %s 1,2,4,4; out y; init W %s 2,2,1,1 3 3 3 3; y = Conv(x, W)", type, type);
         notation_read(&model[0], ref);
         notation_read(&model[1], new);
         Onnx__TensorProto *w = find(&model[1], "W");
         set(w, 2, step_up(w->data_type, 3, cases[i].steps));
-        const struct bnf_proof_options options = {.foreign = cases[i].foreign, .max_u = cases[i].max_u, .threads = 1};
+        const struct bnf_proof_options options = {
+            .foreign = cases[i].foreign, .max_u = cases[i].max_u, .threads = 1};
         struct bnf_proof proof = prove(model, &options);
         double u = cases[i].steps * 4.0 / 3.0;
         if (proof.verdict != cases[i].verdict)
-            fail_msg("%s, %d steps%s: verdict %d instead of %d", type, cases[i].steps, cases[i].foreign ? ", foreign" : "",
-                (int)proof.verdict, (int)cases[i].verdict);
+            fail_msg("%s, %d steps%s: verdict %d instead of %d", type, cases[i].steps,
+                cases[i].foreign ? ", foreign" : "", (int)proof.verdict, (int)cases[i].verdict);
         if (proof.verdict != BNF_PROOF_REFUTED)
             assert_true(fabs(proof.worst_u - u) < 1e-3);
         if (proof.verdict == BNF_PROOF_REFUTED || proof.verdict == BNF_PROOF_WARN)
@@ -232,9 +261,10 @@ static void test_two_tensors(void **state)
 {
     (void)state;
     struct bnf_model model[2];
-    notation_read(&model[0], "in x float 1,2,4,4; out y; init W float 2,2,1,1 1 1 1 1; init s float 2,1,1 9 9; c = Conv(x, W); y = Mul(c, s)");
-    notation_read(&model[1],
-        "in x float 1,2,4,4; out y; init W float 2,2,1,1 3 3 3 3; init s float 2,1,1 3 3; c = Conv(x, W); y = Mul(c, s)");
+    notation_read(&model[0], "in x float 1,2,4,4; out y; init W float 2,2,1,1 1 1 1 1; init s float 2,1,1 9 "
+                             "9; c = Conv(x, W); y = Mul(c, s)");
+    notation_read(&model[1], "in x float 1,2,4,4; out y; init W float 2,2,1,1 3 3 3 3; init s float 2,1,1 3 "
+                             "3; c = Conv(x, W); y = Mul(c, s)");
     assert_int_equal(verdict(model, &own), BNF_PROOF_PROVED);
     Onnx__TensorProto *w = find(&model[1], "W");
     set(w, 1, step_up(BNF_DTYPE_FLOAT, 3, 1)); /* 1.33 u: above one tensor's limit, below two's */
@@ -249,9 +279,11 @@ static void test_subnormal(void **state)
 {
     (void)state;
     struct bnf_model model[2];
-    notation_read(&model[0], "in x float 1,2,4,4; out y; init W float 2,2,1,1 1 1 1 1; init s float 2,1,1 0x1p-149 0x1p-149\n"
-                             "init h float 2,1,1 1.5 1.5; c = Conv(x, W); d = Mul(c, s); y = Mul(d, h)");
-    notation_read(&model[1], "in x float 1,2,4,4; out y; init W float 2,2,1,1 0x1p-149 0x1p-149 0x1p-149 0x1p-149; y = Conv(x, W)");
+    notation_read(&model[0],
+        "in x float 1,2,4,4; out y; init W float 2,2,1,1 1 1 1 1; init s float 2,1,1 0x1p-149 0x1p-149\n"
+        "init h float 2,1,1 1.5 1.5; c = Conv(x, W); d = Mul(c, s); y = Mul(d, h)");
+    notation_read(&model[1], "in x float 1,2,4,4; out y; init W float 2,2,1,1 0x1p-149 0x1p-149 0x1p-149 "
+                             "0x1p-149; y = Conv(x, W)");
     assert_int_equal(verdict(model, &own), BNF_PROOF_PROVED);
     Onnx__TensorProto *w = find(&model[1], "W");
     set(w, 3, 0x1p-148);
@@ -267,12 +299,14 @@ static void test_subnormal(void **state)
 
 /* ---- large tensors ---- */
 
-/* One wrong number, wherever it is in a tensor of several pieces, is found by any number of threads, in the same words. */
+/* One wrong number, wherever it is in a tensor of several pieces, is found by any number of threads, in the
+ * same words. */
 static void test_threads(void **state)
 {
     (void)state;
     struct bnf_model model[2];
-    notation_read(&model[0], "in x float 1,1024; out y; init W float 1024,700 rand; init s float 700 pos; c = MatMul(x, W); y = Mul(c, s)");
+    notation_read(&model[0], "in x float 1,1024; out y; init W float 1024,700 rand; init s float 700 pos; c "
+                             "= MatMul(x, W); y = Mul(c, s)");
     notation_read(&model[1], "in x float 1,1024; out y; init W float 1024,700 zeros; y = MatMul(x, W)");
     Onnx__TensorProto *w = find(&model[1], "W"), *from = find(&model[0], "W"), *s = find(&model[0], "s");
     size_t count = count_of(w);
@@ -322,7 +356,8 @@ static void test_report(void **state)
     assert_int_equal(proof.cut_points_proved, 0);
     assert_string_equal(proof.findings[0].value, "y");
     assert_string_equal(proof.findings[0].node, "y");
-    assert_non_null(strstr(proof.findings[0].detail, "the weight of output channel 1 at [1,1,0,1] is 7 instead of "));
+    assert_non_null(
+        strstr(proof.findings[0].detail, "the weight of output channel 1 at [1,1,0,1] is 7 instead of "));
     assert_true(proof.findings[0].u > 64);
     assert_false(proof.identical || proof.with_defaults || proof.same_draws);
     bnf_proof_free(&proof);
@@ -334,8 +369,10 @@ static void test_flags(void **state)
 {
     (void)state;
     struct bnf_model model[2];
-    notation_read(&model[0], "in x float 2; out y; init d float 2 1 2; input d; r = RandomNormalLike(x); q = Add(r, d); y = Add(q, x)");
-    notation_read(&model[1], "in x float 2; out y; init d float 2 1 2; r = RandomNormalLike(x); q = Add(r, d); y = Add(q, x)");
+    notation_read(&model[0], "in x float 2; out y; init d float 2 1 2; input d; r = RandomNormalLike(x); q = "
+                             "Add(r, d); y = Add(q, x)");
+    notation_read(&model[1],
+        "in x float 2; out y; init d float 2 1 2; r = RandomNormalLike(x); q = Add(r, d); y = Add(q, x)");
     struct bnf_proof proof = prove(model, &own);
     assert_int_equal(proof.verdict, BNF_PROOF_PROVED);
     assert_true(proof.with_defaults);

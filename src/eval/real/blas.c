@@ -94,9 +94,9 @@ static int one_part(void *context, size_t index)
 void R(bnf_multiply)(unsigned threads, const struct R(bnf_product) * p)
 {
     R(bnf_blas_single)();
-    /* Below about a million multiplications a second thread costs as much as it saves. */
+    /* Below this many multiplications a second thread costs as much as it saves. */
     double work = (double)p->m * (double)p->n * (double)p->k;
-    if (threads < 2 || work < 1e6) {
+    if (threads < 2 || work < (p->m == 1 || p->n == 1 ? 1e6 : 4e6)) {
         R(bnf_multiply_here)(p);
         return;
     }
@@ -107,8 +107,8 @@ void R(bnf_multiply)(unsigned threads, const struct R(bnf_product) * p)
     bnf_parallel(threads, (extent + cut.part - 1) / cut.part, one_part, &cut);
 }
 
-void R(bnf_multiply_ints)(bool ta, bool tb, size_t m, size_t n, size_t k, const int64_t *a, const int64_t *b,
-    int64_t *c)
+void R(bnf_multiply_ints)(
+    bool ta, bool tb, size_t m, size_t n, size_t k, const int64_t *a, const int64_t *b, int64_t *c)
 {
     for (size_t i = 0; i < m; i++)
         for (size_t l = 0; l < k; l++) {

@@ -4,8 +4,8 @@
 
 #include "eval/real/real.h"
 
-/* c[m,n] = alpha · op(a) op(b) + beta · c, where op(a) is [m,k] (a is [k,m] when ta) and op(b) [k,n] (b is [n,k] when
- * tb). With beta 0, c need not be set. */
+/* c[m,n] = alpha · op(a) op(b) + beta · c, where op(a) is [m,k] (a is [k,m] when ta) and op(b) [k,n] (b is
+ * [n,k] when tb). With beta 0, c need not be set. */
 struct R(bnf_product) {
     bool ta, tb;
     size_t m, n, k;
@@ -15,7 +15,8 @@ struct R(bnf_product) {
     size_t lda, ldb, ldc;
 };
 
-/* Keeps BLAS to the calling thread: our loops run it on several threads already. Call before a parallel loop. */
+/* Keeps BLAS to the calling thread: our loops run it on several threads already. Call before a parallel loop.
+ */
 void R(bnf_blas_single)(void);
 
 /* On the calling thread. */
@@ -25,7 +26,7 @@ void R(bnf_multiply_here)(const struct R(bnf_product) * product);
 void R(bnf_multiply)(unsigned threads, const struct R(bnf_product) * product);
 
 /* The same product of integers modulo 2⁶⁴; alpha 1, beta 1, c set. */
-void R(bnf_multiply_ints)(bool ta, bool tb, size_t m, size_t n, size_t k, const int64_t *a, const int64_t *b,
-    int64_t *c);
+void R(bnf_multiply_ints)(
+    bool ta, bool tb, size_t m, size_t n, size_t k, const int64_t *a, const int64_t *b, int64_t *c);
 
 #endif

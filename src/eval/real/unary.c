@@ -1,5 +1,6 @@
 /* Operators on each element alone: arithmetic, transcendental functions, tests. */
 #include "eval/loops.h"
+#include "eval/real/fast.h"
 #include "eval/real/real.h"
 
 #include <tgmath.h>
@@ -30,11 +31,12 @@ static int on_integers(struct bnf_call *call, const struct bnf_array *x, int64_t
     int64_t *y = bnf_call_output(call, 0, x->dtype, x->rank, x->dims);
     if (!y)
         return BNF_ENOMEM;
-    /* As uint64 and bool no number is negative. */
-    bool plain = x->dtype == BNF_DTYPE_UINT64 && function != negative;
+    /* As uint64 no number is negative. */
+    bool plain = x->dtype == BNF_DTYPE_UINT64 && (function == absolute || function == sign_of);
     for (size_t i = 0; i < x->count; i++) {
         int64_t number = ((const int64_t *)x->data)[i];
-        y[i] = plain ? (function == sign_of ? number != 0 : number) : bnf_int_wrap(x->dtype, function(number));
+        y[i] =
+            plain ? (function == sign_of ? number != 0 : number) : bnf_int_wrap(x->dtype, function(number));
     }
     return BNF_OK;
 }
@@ -49,8 +51,8 @@ static int on_reals(struct bnf_call *call, const struct bnf_array *x, size_t wei
     return BNF_OK;
 }
 
-static int unary(struct bnf_call *call, size_t weight, void (*work)(const void *context, size_t first, size_t count),
-    int64_t (*integers)(int64_t))
+static int unary(struct bnf_call *call, size_t weight,
+    void (*work)(const void *context, size_t first, size_t count), int64_t (*integers)(int64_t))
 {
     const struct bnf_array *x = bnf_call_input(call, 0);
     if (integers && x && x->kind == BNF_KIND_INT)
@@ -59,20 +61,20 @@ static int unary(struct bnf_call *call, size_t weight, void (*work)(const void *
     return x ? on_reals(call, x, weight, work) : BNF_EINPUT;
 }
 
-#define BNF_UNARY(name, weight, value, integers)                                                             \
-    static void each_##name(const void *context, size_t first, size_t count)                                 \
-    {                                                                                                        \
-        const struct span *span = context;                                                                   \
-        const real *in = span->x + first;                                                                    \
-        real *out = span->y + first;                                                                         \
-        for (size_t i = 0; i < count; i++) {                                                                 \
-            real x = in[i];                                                                                  \
-            out[i] = value;                                                                                  \
-        }                                                                                                    \
-    }                                                                                                        \
-    int R(bnf_op_##name)(struct bnf_call *call)                                                              \
-    {                                                                                                        \
-        return unary(call, weight, each_##name, integers);                                                   \
+#define BNF_UNARY(name, weight, value, integers)                             \
+    static void each_##name(const void *context, size_t first, size_t count) \
+    {                                                                        \
+        const struct span *span = context;                                   \
+        const real *in = span->x + first;                                    \
+        real *out = span->y + first;                                         \
+        for (size_t i = 0; i < count; i++) {                                 \
+            real x = in[i];                                                  \
+            out[i] = value;                                                  \
+        }                                                                    \
+    }                                                                        \
+    int R(bnf_op_##name)(struct bnf_call * call)                             \
+    {                                                                        \
+        return unary(call, weight, each_##name, integers);                   \
     }
 #include "eval/real/unary.def"
 #undef BNF_UNARY
@@ -125,7 +127,7 @@ static int bits(struct bnf_call *call, int64_t (*function)(int64_t))
 
 int R(bnf_op_not)(struct bnf_call *call)
 {
-    return bits(call, not);
+    return bits(call, not );
 }
 
 int R(bnf_op_bitwise_not)(struct bnf_call *call)

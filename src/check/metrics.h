@@ -1,0 +1,82 @@
+/* How far apart two runs are: the figures of one output, gathered sample by sample, and the gates they have
+ * to pass. */
+#ifndef BNF_CHECK_METRICS_H
+#define BNF_CHECK_METRICS_H
+
+#include "check/run.h"
+#include "check/ties.h"
+#include "eval/array.h"
+
+/* One element with a large difference. */
+struct bnf_far {
+    double delta, ref, new;
+    bool relative; /* ref is large enough for a relative error to mean something */
+    const char *output;
+    size_t sample;
+    char place[96]; /* "[0,3]" */
+};
+
+enum { bnf_farthest = 5 };
+
+/* What concerns all outputs. */
+struct bnf_spread {
+    struct bnf_far far[bnf_farthest]; /* the farthest first */
+    size_t buckets[9];
+};
+
+/* One output while it is being measured. All-zero but for `to` is the beginning. */
+struct bnf_metrics {
+    struct bnf_run_output *to;
+    int dtype;
+    bool real, has_first, varies;
+    double first, squares;
+    size_t one_sided;     /* finite on one side, or NaN and infinities that differ */
+    size_t beyond;        /* elements that rtol and atol do not allow */
+    size_t unstable;      /* samples on which the reference's own runs differ in shape */
+    char shape[256];      /* what differs in shape or type; "" */
+    size_t failed_sample; /* the first that looks wrong; SIZE_MAX: none */
+    double failed_most;
+};
+
+/* Takes the reference's two runs of one sample in: what rounding does to it. */
+void bnf_metrics_noise(struct bnf_metrics *m, const struct bnf_array *oracle, const struct bnf_array *ref);
+
+/* Takes the candidate's run of one sample in, to be compared with the reference's. Outputs of type double are
+ * judged by the runs in double, ref being the oracle then. `tie` (or NULL) tells ties from mistakes where an
+ * output is discrete. */
+void bnf_metrics_compare(struct bnf_metrics *m, struct bnf_spread *spread,
+    const struct bnf_run_options *options, size_t sample, const struct bnf_array *oracle,
+    const struct bnf_array *ref, const struct bnf_array *new, const struct bnf_tie *tie);
+
+/* Takes the candidate's run in double in. */
+void bnf_metrics_gap(struct bnf_metrics *m, size_t sample, const struct bnf_array *oracle,
+    const struct bnf_array *ref, const struct bnf_array *new);
+
+/* True when the candidate strays further from the exact result than the reference's rounding noise, as known
+ * so far, allows; but not beyond all reason. */
+bool bnf_metrics_strays(const struct bnf_metrics *m);
+
+/* Judges: fills what is left of *m->to, with a sentence from the arena where it fails. BNF_ENOMEM. */
+int bnf_metrics_finish(struct bnf_metrics *m, const struct bnf_run_options *options, struct bnf_arena *arena,
+    struct bnf_err *err);
+
+/* The gate's floor for an element type. */
+double bnf_metrics_floor(int dtype);
+
+/* The largest finite magnitude; 0 when there is none. */
+double bnf_metrics_scale(const struct bnf_array *array);
+
+/* max |a − b| over elements finite in both, divided by `scale` (0 counts as 1). Arrays of equal volume. */
+double bnf_metrics_distance(const struct bnf_array *a, const struct bnf_array *b, double scale);
+
+/* How far a run in float is from the one in double, relative to the latter's scale; for values of type
+ * double, what that would be if it had been computed in double. Arrays of equal form. */
+double bnf_metrics_noise_of(const struct bnf_array *oracle, const struct bnf_array *run);
+
+/* Same kind, element type and extents, in sequences all the way down. */
+bool bnf_metrics_same_form(const struct bnf_array *a, const struct bnf_array *b);
+
+/* Position of the largest of `count` numbers from `first` on; NaN never is. The lowest among equals. */
+size_t bnf_metrics_largest(const struct bnf_array *array, size_t first, size_t count);
+
+#endif

@@ -1,0 +1,36 @@
+/* Pools over padded planes: what the operators of this family share. */
+#ifndef BNF_EVAL_REAL_POOL_H
+#define BNF_EVAL_REAL_POOL_H
+
+#include "eval/real/planes.h"
+
+/* One pool at work. Set by bnf_pool_begin: everything up to `scratch`. */
+struct R(bnf_pool) {
+    struct bnf_planes planes;
+    size_t channels; /* images × channels */
+    size_t in, out;  /* elements of one channel */
+    unsigned threads;
+    const real *x; /* [channels, in] */
+    real *y;       /* [channels, out]: the result */
+    size_t need;   /* scratch of one worker */
+    real *scratch;
+    struct bnf_array *held; /* what scratch lies in */
+    /* Of the operators: */
+    real power;            /* LpPool's p */
+    const real *counts[3]; /* AveragePool: elements under the window, by output position along each axis */
+};
+
+/* Resolves the window, makes output 0 and the scratch: planes, sums [planes.room] and a copy of a channel.
+ * Integers (MaxPool on int8 and uint8) are turned into numbers and back by bnf_pool_end. With nothing to do,
+ * channels is 0. */
+int R(bnf_pool_begin)(struct bnf_call *call, struct R(bnf_pool) * pool);
+
+/* Frees the scratch. */
+int R(bnf_pool_end)(struct bnf_call *call, struct R(bnf_pool) * pool);
+
+/* Where a worker's planes, sums and copy of a channel lie in its scratch. */
+real *R(bnf_pool_planes)(const struct R(bnf_pool) * pool, unsigned worker);
+real *R(bnf_pool_sums)(const struct R(bnf_pool) * pool, unsigned worker);
+real *R(bnf_pool_copy)(const struct R(bnf_pool) * pool, unsigned worker);
+
+#endif
