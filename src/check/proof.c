@@ -10,11 +10,42 @@
 
 /* ---- the two models ---- */
 
+static bool is_open(int64_t extent, size_t own)
+{
+    return extent == BNF_DIM_UNKNOWN || extent <= BNF_DIM_SYMBOL(own);
+}
+
+/* Takes over what a model states about one value and inference could not find out: type, rank, or extents for
+ * which it made up symbols of its own (those numbered from `own` on). True when there was something. */
+static bool take_over(
+    struct bnf_graph *g, struct bnf_shape *shape, const struct bnf_shape *stated, size_t own)
+{
+    bool taken = !shape->dtype && stated->dtype;
+    if (taken)
+        shape->dtype = stated->dtype;
+    if (stated->rank < 0 || (shape->rank >= 0 && shape->rank != stated->rank))
+        return taken;
+    bool all = shape->rank < 0, some = all;
+    for (int i = 0; i < stated->rank && !all; i++)
+        some |= stated->dims[i] >= 0 && is_open(shape->dims[i], own);
+    int64_t *dims = some ? bnf_arena_alloc(&g->model->arena, (size_t)stated->rank, sizeof *dims) : NULL;
+    if (!dims)
+        return taken;
+    for (int i = 0; i < stated->rank; i++) {
+        int64_t found = all ? BNF_DIM_UNKNOWN : shape->dims[i];
+        dims[i] = is_open(found, own) && (all || stated->dims[i] >= 0) ? stated->dims[i] : found;
+    }
+    shape->rank = stated->rank;
+    shape->dims = dims;
+    return true;
+}
+
 /* Shapes follow from the inputs. What a model merely states about an inner value counts only where inference
  * has no answer: a wrong note must not make a wrong proof. */
 static int derive_shapes(struct bnf_graph *g, struct bnf_err *err)
 {
     struct bnf_shape *stated = bnf_alloc(g->value_count, sizeof *stated);
+    size_t own = g->symbols.count;
     if (!stated)
         return bnf_fail_memory(err);
     for (size_t i = 0; i < g->value_count; i++) {
@@ -23,21 +54,11 @@ static int derive_shapes(struct bnf_graph *g, struct bnf_err *err)
             g->values[i].shape = (struct bnf_shape){.rank = -1};
     }
     int status = bnf_shapes_infer(g, err);
-    bool restored = false;
-    for (size_t i = 0; i < g->value_count; i++) {
-        struct bnf_shape *shape = &g->values[i].shape;
-        if (shape->rank < 0 && stated[i].rank >= 0) {
-            shape->rank = stated[i].rank;
-            shape->dims = stated[i].dims;
-            restored = true;
-        }
-        if (!shape->dtype && stated[i].dtype) {
-            shape->dtype = stated[i].dtype;
-            restored = true;
-        }
-    }
+    bool taken = false;
+    for (size_t i = 0; i < g->value_count; i++)
+        taken |= take_over(g, &g->values[i].shape, &stated[i], own);
     bnf_free(stated);
-    return status || !restored ? status : bnf_shapes_infer(g, err);
+    return status || !taken ? status : bnf_shapes_infer(g, err);
 }
 
 static bnf_id *none_list(size_t count)

@@ -7,17 +7,24 @@ int bnf_layer_constant(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node
 {
     bnf_id value = bnf_node_input(fold->graph, node, slot);
     enum bnf_reason reason = BNF_REASON_NONE;
+    struct bnf_err local = {0};
+    const char *what = slot == 2 ? "bias" : "weight", *op = fold->graph->nodes[node].proto->op_type;
+    const char *name = bnf_fold_name(fold, value);
     char text[256];
     bnf_node_text(fold->graph, node, text, sizeof text);
-    int answer = value == BNF_NONE ? BNF_ANSWER_NO : bnf_fold_tensor(fold, value, out, &reason, err);
+    int answer = value == BNF_NONE ? BNF_ANSWER_NO : bnf_fold_tensor(fold, value, out, &reason, &local);
     if (answer < 0)
-        return answer;
+        return bnf_fail(err, local.status, "%s", local.text);
+    if (answer && reason == BNF_REASON_EXTERNAL_DATA)
+        return bnf_refuse(fold, plan, reason, "%s", local.text);
     if (answer)
-        return bnf_refuse(fold, plan, reason ? reason : dynamic, "input %u '%s' of %s '%s' is no constant", slot,
-            bnf_fold_name(fold, value), fold->graph->nodes[node].proto->op_type, text);
+        return bnf_refuse(fold, plan, reason ? reason : dynamic, "the %s '%s' of %s '%s' %s", what, name, op, text,
+            reason == BNF_REASON_OVERRIDABLE ? "is an input that a caller may override"
+            : reason == BNF_REASON_SPARSE    ? "is stored as a sparse tensor"
+                                             : "is computed at run time");
     if (!bnf_dtype_is_float(out->dtype) || out->count == 0)
-        return bnf_refuse(fold, plan, BNF_REASON_DTYPE, "input %u '%s' of '%s' has %zu elements of %s", slot,
-            bnf_fold_name(fold, value), text, out->count, bnf_dtype_name(out->dtype));
+        return bnf_refuse(fold, plan, BNF_REASON_DTYPE, "the %s '%s' of %s '%s' has %zu elements of %s", what, name, op,
+            text, out->count, bnf_dtype_name(out->dtype));
     return BNF_ANSWER_YES;
 }
 

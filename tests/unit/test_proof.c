@@ -435,6 +435,17 @@ static void test_batchnorm(void **state)
             "Mul(r, s); y = ReduceSum(q) axes=[1]",
             "opset 11\nin x float 1,1,4; out y; info r float 1,2,4; r = Relu(x); y = ReduceSum(r) axes=[1]",
             UNPROVED, NULL, 0, 0},
+        {"stated shapes do not count where a symbol follows",
+            "opset 11\nin x float 1,C,4; out y; info r float 1,2,4; init s float 2,1 1 1; r = Relu(x); q = "
+            "Mul(r, s); y = ReduceSum(q) axes=[1]",
+            "opset 11\nin x float 1,C,4; out y; info r float 1,2,4; r = Relu(x); y = ReduceSum(r) axes=[1]",
+            UNPROVED, NULL, 0, 0},
+        {"stated shapes count where nothing follows",
+            "opset my 1\nin x float 1,C,4; out y; info r float 1,2,4; init s float 2,1 2 2; init t float 2,1 "
+            "2 2; r = my.Relu(x); q = Mul(r, s); y = Mul(q, t)",
+            "opset my 1\nin x float 1,C,4; out y; info r float 1,2,4; init s float 2,1 4 4; r = my.Relu(x); "
+            "y = Mul(r, s)",
+            PROVED, NULL, 0, 0},
         {"a quotient is linear in its numerator alone",
             "in x float 1,2,4; out y; init c float 2,1 2 4; y = Div(c, x)",
             "in x float 1,2,4; out y; init c float 2,1 0.5 0.25; y = Mul(x, c)", UNPROVED, NULL, 0, 0},
