@@ -183,6 +183,7 @@ static int compare_by_runs(struct bnfold_report *report, const struct bnfold_opt
         .atol = options->atol,
         .threads = threads(options),
         .match_by_position = options->match_position,
+        .assume_inference = options->assume_inference,
         .progress = options->progress,
         .progress_context = options->progress_context};
     double start = now();

@@ -20,8 +20,10 @@ int bnf_runner_open(struct bnf_runner *r, int side, enum bnf_precision precision
     size_t tap_count, struct bnf_eval *eval, struct bnf_err *err)
 {
     int status = bnf_eval_init(eval, &r->graph[side], precision, r->options->threads, taps, tap_count, err);
-    if (!status)
+    if (!status) {
         eval->budget.limit = memory_limit();
+        eval->assume_inference = r->options->assume_inference;
+    }
     return status;
 }
 

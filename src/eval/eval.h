@@ -13,6 +13,7 @@ struct bnf_eval {
     struct bnf_graph *graph; /* borrowed */
     enum bnf_precision precision;
     unsigned threads;
+    bool assume_inference; /* BatchNormalizations whose batch statistics nobody reads never use these; set before running */
     bool round_storage; /* float16 and bfloat16 values are rounded after every operator */
     struct bnf_budget budget;
     struct bnf_arena arena;           /* strings, plans */

@@ -2,6 +2,7 @@
 #include "eval/loops.h"
 #include "eval/real/moments.h"
 #include "eval/real/real.h"
+#include "eval/eval.h"
 
 #include <math.h>
 
@@ -55,6 +56,11 @@ static bool has_output(const struct bnf_call *call, size_t slot)
 /* Does the node normalize by the batch's statistics? Until operator set 13 further outputs asked for that. */
 static bool is_training(const struct bnf_call *call)
 {
+    bool read = false;
+    for (size_t slot = 1; slot < call->output_count; slot++)
+        read = read || call->wanted[slot];
+    if (call->eval && call->eval->assume_inference && !read)
+        return false;
     if (call->opset >= 14)
         return bnf_attr_int(call->proto, "training_mode", 0) != 0;
     if (call->opset < 7 && !bnf_attr_int(call->proto, "is_test", 0))
