@@ -42,6 +42,53 @@ static bool charge(struct bnf_budget *budget, size_t bytes)
     return true;
 }
 
+void bnf_budget_clear(struct bnf_budget *budget)
+{
+    for (size_t i = 0; i < bnf_spare_blocks; i++) {
+        bnf_free(budget->spare[i].data);
+        budget->spare[i] = (struct bnf_block_spare){0};
+    }
+}
+
+/* Small blocks are malloc's business. */
+enum { smallest_spare = 1 << 15 };
+
+/* A block of at least `size` bytes: a spare one that is not much larger, or a new one. */
+static void *take_block(struct bnf_budget *budget, size_t size)
+{
+    struct bnf_block_spare *best = NULL;
+    for (size_t i = 0; i < bnf_spare_blocks && size >= smallest_spare; i++) {
+        struct bnf_block_spare *s = &budget->spare[i];
+        if (s->data && s->size >= size && s->size / 2 <= size && (!best || s->size < best->size))
+            best = s;
+    }
+    if (!best)
+        return bnf_alloc_aligned(size);
+    void *data = best->data;
+    *best = (struct bnf_block_spare){0};
+    return data;
+}
+
+/* Keeps a block, in place of the smallest one kept so far if there is no room. The size is what the array used: the
+ * block may be larger, but never smaller. */
+static void give_block(struct bnf_budget *budget, void *data, size_t size)
+{
+    struct bnf_block_spare *place = &budget->spare[0];
+    for (size_t i = 0; i < bnf_spare_blocks; i++) {
+        struct bnf_block_spare *s = &budget->spare[i];
+        if (!s->data || (place->data && s->size < place->size))
+            place = s;
+        if (!place->data)
+            break;
+    }
+    if (size < smallest_spare || (place->data && place->size >= size)) {
+        bnf_free(data);
+        return;
+    }
+    bnf_free(place->data);
+    *place = (struct bnf_block_spare){data, size};
+}
+
 static struct bnf_array *header(int dtype, enum bnf_precision precision, size_t rank, const int64_t *dims)
 {
     struct bnf_array *a = bnf_alloc(1, sizeof *a);
@@ -72,7 +119,7 @@ struct bnf_array *bnf_array_new(struct bnf_budget *budget, int dtype, enum bnf_p
         bnf_free(a);
         return NULL;
     }
-    a->data = bnf_alloc_aligned(bytes_of(a));
+    a->data = take_block(budget, bytes_of(a));
     if (!a->data) {
         budget->used -= bytes_of(a);
         bnf_free(a);
@@ -113,7 +160,7 @@ void bnf_array_drop(struct bnf_budget *budget, struct bnf_array *array)
         }
         if (!owner && !array->borrowed && array->data) {
             budget->used -= bytes_of(array);
-            bnf_free(array->data);
+            give_block(budget, array->data, bytes_of(array));
         }
         bnf_free(array);
         array = owner;

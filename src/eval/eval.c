@@ -171,6 +171,7 @@ void bnf_eval_free(struct bnf_eval *eval)
         if (eval->fixed)
             bnf_array_drop(&eval->budget, eval->fixed[i]);
     }
+    bnf_budget_clear(&eval->budget);
     bnf_free(eval->fixed);
     bnf_free(eval->live);
     bnf_free(eval->reads);

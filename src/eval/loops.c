@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* Below this many additions a thread costs more than it saves; above, a piece is about half of it. */
-enum { worth_threads = 1 << 16, piece_cost = 1 << 15, pieces_a_thread = 4 };
+/* Below this many additions a thread costs more than it saves; above, a piece is about a quarter of it. */
+enum { worth_threads = 1 << 19, piece_cost = 1 << 17, pieces_a_thread = 4 };
 
 struct spans {
     size_t count, each;

@@ -73,6 +73,11 @@ static void one_large_conv(uint64_t seed, enum bnf_precision precision)
     int64_t h = rng_range(&r.rng, 5, 60), w = rng_range(&r.rng, 5, 60), s = rng_range(&r.rng, 1, 2),
             p = k / 2;
     int64_t groups = rng_percent(&r.rng, 30) ? 2 : 1;
+    if (rng_percent(&r.rng, 30)) { /* thin groups: by sliding, not by products */
+        groups = rng_range(&r.rng, 200, 400);
+        channels = rng_range(&r.rng, 1, 2);
+        filters = rng_range(&r.rng, 1, 5);
+    }
     rig_ints(&r, "strides", 2, (int64_t[]){s, s});
     rig_ints(&r, "pads", 4, (int64_t[]){p, p, p, p});
     rig_int(&r, "group", groups);

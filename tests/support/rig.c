@@ -37,6 +37,7 @@ void rig_free(struct rig *r)
     for (size_t i = 0; i < 2; i++)
         bnf_array_drop(&r->budget, r->out[i]);
     assert_int_equal(r->budget.used, 0);
+    bnf_budget_clear(&r->budget);
     bnf_arena_free(&r->arena);
 }
 

@@ -232,7 +232,7 @@ int R(bnf_conv_columns)(struct bnf_call *call, const struct R(bnf_conv) * c)
     for (size_t i = 0; i < bnf_most_spatial; i++)
         plan.pointwise = plan.pointwise && w->stride[i] == 1 && !w->begin[i] && !w->end[i];
     double work = (double)jobs * (double)c->filters * (double)plan.rows * (double)plan.positions;
-    unsigned threads = call->threads < 1 || work < 4e6 ? 1 : call->threads;
+    unsigned threads = call->threads < 1 || work < 8e6 ? 1 : call->threads;
     cut(&plan, threads);
     struct bnf_array *scratch = NULL;
     if (!plan.pointwise) {

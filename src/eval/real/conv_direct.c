@@ -135,7 +135,7 @@ int R(bnf_conv_direct)(struct bnf_call *call, const struct R(bnf_conv) * c)
         return status;
     size_t taps = c->channels * plan.planes.taps, weights = c->groups * c->filters * taps;
     double work = (double)c->images * (double)weights * (double)plan.planes.count * (double)c->window.out[0];
-    unsigned threads = call->threads < 1 || work < 2e6 ? 1 : call->threads;
+    unsigned threads = call->threads < 1 || work < 4e6 ? 1 : call->threads;
     plan.offset = bnf_arena_alloc(call->arena, taps ? taps : 1, sizeof *plan.offset);
     if (!plan.offset)
         return bnf_fail_memory(call->err);
