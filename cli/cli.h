@@ -30,7 +30,7 @@ struct bnf_cli_settings {
     size_t argument_count;
     const char *output;
     bool in_place, json, strict, fsync, keep_failed, assume_inference, keep_overridable, lossy, quiet,
-        verbose, require_run;
+        verbose, require_run, heal;
     bool help, version;
     int leftover, check, match, color, precision, progress; /* index of the choice */
     unsigned threads, samples;

@@ -41,6 +41,7 @@ struct bnfold_options bnf_cli_options(const struct bnf_cli_settings *settings)
         .match_position = settings->match == 1,
         .lossy = settings->lossy,
         .require_run = settings->require_run,
+        .heal = settings->heal,
         .max_u = settings->max_u,
         .threads = settings->threads,
         .only = settings->only.count ? settings->only.pattern : NULL,

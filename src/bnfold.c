@@ -5,6 +5,7 @@
 
 #include "base/threads.h"
 #include "graph/shapes.h"
+#include "heal.h"
 #include "output.h"
 #include "report/report.h"
 
@@ -25,6 +26,7 @@ struct job {
     struct bnf_graph graph;
     struct bnf_fold_result result;
     struct bnf_output output;
+    struct bnf_heal heal;
     struct bnfold_report *report;
 };
 
@@ -101,10 +103,12 @@ static int open_model(struct bnf_model *model, const char *path, struct bnf_err 
 }
 
 /* Builds the graph with all that can be known of shapes. */
-static int build(struct bnf_graph *graph, struct bnf_model *model, const char *path, struct bnf_err *err)
+static int build(struct bnf_graph *graph, struct bnf_model *model, bool keep_overridable, const char *path,
+    struct bnf_err *err)
 {
     int status = model->proto->graph ? bnf_graph_build(graph, model, err)
                                      : bnf_fail(err, BNF_EINPUT, "the model has no graph");
+    graph->keep_overridable = keep_overridable;
     if (!status)
         status = bnf_shapes_infer(graph, err);
     return about(status, err, "load", path);
@@ -119,7 +123,7 @@ static int load(struct job *job, struct bnf_err *err)
     if (!status)
         status = describe(job->report, &job->report->model, &job->model, job->input, err);
     if (!status)
-        status = build(&job->graph, &job->model, job->input, err);
+        status = build(&job->graph, &job->model, job->options->keep_overridable, job->input, err);
     job->report->seconds.load = now() - start;
     return status;
 }
@@ -136,7 +140,7 @@ static int fold(struct job *job, struct bnf_err *err)
         .assume_inference = options->assume_inference,
         .keep_overridable = options->keep_overridable,
         .only = options->only,
-        .skip = options->skip,
+        .skip = job->heal.count ? job->heal.skip : options->skip,
         .version = BNF_VERSION,
         .threads = threads(options)};
     struct bnfold_report *report = job->report;
@@ -285,6 +289,30 @@ static int deliver(struct job *job, struct bnf_err *err)
     return status;
 }
 
+/* Folds again and again, each time without the sites that the check blames, until it passes or there is nobody left to
+ * blame. */
+static int heal(struct job *job, struct bnf_err *err)
+{
+    struct bnfold_report *report = job->report;
+    bool more = true;
+    int status = bnf_heal_begin(&job->heal, job->options->skip, err);
+    while (!status && more &&
+           (report->verdict == BNF_VERDICT_DIFFERENT || report->verdict == BNF_VERDICT_INCONCLUSIVE)) {
+        status = build(&job->graph, &job->model, job->options->keep_overridable, job->input, err);
+        if (!status)
+            status = bnf_heal_choose(&job->heal, &job->graph, report, &more, err);
+        if (status || !more)
+            break;
+        bnf_output_discard(&job->output);
+        status = fold(job, err);
+        if (status || report->strict_failed)
+            break;
+        report->run = (struct bnf_report_run){.done = false};
+        status = write_folded(job, err);
+    }
+    return status;
+}
+
 static int run(struct job *job, enum bnf_command command, struct bnf_err *err)
 {
     job->report = bnf_report_new(command);
@@ -296,12 +324,15 @@ static int run(struct job *job, enum bnf_command command, struct bnf_err *err)
     if (status || command == BNF_COMMAND_PLAN || job->report->strict_failed)
         return status;
     status = write_folded(job, err);
-    return status ? status : deliver(job, err);
+    if (!status && job->options->heal && job->options->check != BNFOLD_CHECK_NONE)
+        status = heal(job, err);
+    return status || job->report->strict_failed ? status : deliver(job, err);
 }
 
 static void release(struct job *job)
 {
     bnf_output_discard(&job->output);
+    bnf_heal_end(&job->heal);
     bnf_graph_free(&job->graph);
     bnf_model_close(&job->model);
 }
@@ -335,7 +366,7 @@ static int load_side(struct bnf_model *model, const char *path, struct bnfold_re
     if (!status)
         status = describe(report, to, model, path, err);
     if (!status)
-        status = build(&graph, model, path, err);
+        status = build(&graph, model, false, path, err);
     for (bnf_id node = 0; !status && node < graph.node_count; node++) {
         to->nodes++;
         to->batchnorms += bnf_node_is(&graph, node, "BatchNormalization");

@@ -25,6 +25,7 @@ struct bnfold_options {
     bool keep_overridable; /* initializers that are graph inputs too stay overridable */
     bool match_position;   /* check: pair inputs and outputs by position */
     bool lossy;            /* convert: drop what JSON cannot say */
+    bool heal;             /* leave sites alone that do not pass the check, and try again */
     bool require_run;      /* runs that are not complete are a failure */
     double max_u;          /* > 0: limit of the proof, in units of rounding */
     unsigned threads;      /* 0: as many as the machine runs at once */

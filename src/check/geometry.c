@@ -63,12 +63,13 @@ static bool resolve_pads(
     if (mode == VALID)
         return true;
     const struct bnf_shape *x = &g->values[bnf_node_input(g, node, 0)].shape;
-    if (mode == STRANGE || x->rank != (int)weight->rank ||
-        !read_ints(proto, "strides", spatial, 1, strides) ||
+    if (mode == STRANGE || !read_ints(proto, "strides", spatial, 1, strides) ||
         !read_ints(proto, "dilations", spatial, 1, dilations))
         return false;
     for (size_t i = 0; i < spatial; i++) {
-        int64_t extent = x->dims[i + 2], window;
+        if (weight->dims[i + 2] == 1 && strides[i] > 0)
+            continue; /* whatever the extent and the stride: (⌈n/s⌉ − 1)·s + 1 ≤ n */
+        int64_t extent = x->rank == (int)weight->rank ? x->dims[i + 2] : -1, window;
         if (extent <= 0 || strides[i] <= 0 ||
             __builtin_mul_overflow(dilations[i], weight->dims[i + 2] - 1, &window) || window < 0 ||
             window > INT32_MAX || extent > INT32_MAX || strides[i] > INT32_MAX)
@@ -114,10 +115,10 @@ bool bnf_geometry_read(struct bnf_prover *p, struct bnf_side *side, struct bnf_c
     core->out_channels = transpose ? second * core->groups : first;
     core->in_channels = transpose ? first : second * core->groups;
     core->in_axis = core->out_axis = 1;
-    if (!transpose)
-        core->passes_shift =
-            resolve_pads(&side->graph, core->node, w, values) && all_are(values, 2 * spatial, 0);
-    else /* every output sees every input channel once: no overlap, no gap; pads only cut off */
+    if (!transpose) {
+        core->pads_unknown = !resolve_pads(&side->graph, core->node, w, values);
+        core->passes_shift = !core->pads_unknown && all_are(values, 2 * spatial, 0);
+    } else /* every output sees every input channel once: no overlap, no gap; pads only cut off */
         core->passes_shift =
             all_are(w->dims + 2, spatial, 1) && read_ints(proto, "strides", spatial, 1, values) &&
             all_are(values, spatial, 1) && !bnf_attr_find(proto, "output_shape") &&

@@ -455,7 +455,7 @@ static enum bnf_outcome compare_with_maps(
         }
         enum bnf_outcome outcome = part_shifts(p, arena, e, dtype, tally);
         if (outcome != BNF_EQUAL)
-            return outcome;
+            return e[0].core->pads_unknown || e[1].core->pads_unknown ? BNF_UNKNOWN : outcome;
     }
     return compare_coefficients(p, e, arena, tally);
 }

@@ -32,7 +32,7 @@ static void remember(
         }
         p->pair_count++;
     }
-    p->pairs[at] = (struct bnf_pair){{ref, new}, outcome, *tally};
+    p->pairs[at] = (struct bnf_pair){.value = {ref, new}, .outcome = outcome, .tally = *tally};
     if (outcome == BNF_EQUAL && p->partner[new] == BNF_NONE)
         p->partner[new] = ref;
 }
@@ -40,6 +40,21 @@ static void remember(
 void bnf_pair_variables(struct bnf_prover *p, bnf_id ref, bnf_id new)
 {
     remember(p, ref, new, BNF_EQUAL, &(struct bnf_tally){.sub = {BNF_NONE, BNF_NONE}});
+}
+
+void bnf_settle(struct bnf_prover *p, bnf_id ref, bnf_id new, enum bnf_outcome outcome,
+    const struct bnf_tally *tally, bool refutes, const char *note, double note_u)
+{
+    const struct bnf_pair *known = bnf_pair_of(p, ref, new);
+    remember(p, ref, new, outcome, outcome == BNF_EQUAL || !known ? tally : &known->tally);
+    known = bnf_pair_of(p, ref, new);
+    if (!known)
+        return;
+    struct bnf_pair *pair = &p->pairs[known - p->pairs];
+    pair->probed = true;
+    pair->refutes = refutes;
+    pair->note = note;
+    pair->note_u = note_u;
 }
 
 /* Values in bodies are only comparable while the bodies are bound to each other: their inputs are free

@@ -120,6 +120,11 @@ static bool is_judged(const struct bnf_array *oracle, const struct bnf_array *re
     return count_nonfinite(oracle, ref) <= oracle->count / NONFINITE_SHARE;
 }
 
+static double scale_of(const struct bnf_metrics *m, const struct bnf_array *oracle)
+{
+    return fmax(bnf_metrics_scale(oracle), m->typical);
+}
+
 /* ---- noise ---- */
 
 static void look_for_variety(struct bnf_metrics *m, const struct bnf_array *a)
@@ -151,8 +156,9 @@ void bnf_metrics_noise(struct bnf_metrics *m, const struct bnf_array *oracle, co
         m->varies = true;
     if (!m->real || !is_judged(oracle, ref))
         return;
-    double e = bnf_metrics_noise_of(oracle, ref);
+    double e = bnf_metrics_distance(ref, oracle, scale_of(m, oracle));
     m->to->double_noise = m->dtype == BNF_DTYPE_DOUBLE;
+    e *= m->to->double_noise ? FLOAT_TO_DOUBLE : 1;
     m->to->e_ref = e > m->to->e_ref ? e : m->to->e_ref;
 }
 
@@ -208,7 +214,7 @@ static double rms_of(const struct bnf_array *a)
     for (size_t i = 0; i < a->count; i++) {
         double x = bnf_array_at(a, i);
         sum += isfinite(x) ? x * x : 0;
-        count += isfinite(x);
+        count += isfinite(x) ? 1 : 0;
     }
     return count ? sqrt(sum / (double)count) : 0;
 }
@@ -352,7 +358,7 @@ void bnf_metrics_compare(struct bnf_metrics *m, struct bnf_spread *spread,
     if (!is_judged(oracle, ref))
         return;
     m->to->samples++;
-    double e = bnf_metrics_distance(new, oracle, bnf_metrics_scale(oracle));
+    double e = bnf_metrics_distance(new, oracle, scale_of(m, oracle));
     if (e > m->to->e_new) {
         m->to->e_new = e;
         if (e > GATE * fmax(m->to->e_ref, bnf_metrics_floor(m->dtype)))
@@ -373,7 +379,7 @@ void bnf_metrics_gap(struct bnf_metrics *m, size_t sample, const struct bnf_arra
     }
     if (oracle->kind != BNF_KIND_REAL || !is_judged(oracle, ref))
         return;
-    double e = bnf_metrics_distance(new, oracle, bnf_metrics_scale(oracle));
+    double e = bnf_metrics_distance(new, oracle, scale_of(m, oracle));
     m->to->gap = e > m->to->gap ? e : m->to->gap;
     if (e > GATE * fmax(m->to->e_ref, bnf_metrics_floor(m->dtype)))
         suspect(m, sample, e);

@@ -29,6 +29,8 @@ struct bnf_metrics {
     struct bnf_run_output *to;
     int dtype;
     bool real, has_first, varies;
+    double typical; /* the scale that distances are relative to at least: samples whose output happens to be
+                       next to zero are no more exact than others */
     double first, squares;
     size_t one_sided;     /* finite on one side, or NaN and infinities that differ */
     size_t beyond;        /* elements that rtol and atol do not allow */

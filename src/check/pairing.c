@@ -1,5 +1,5 @@
 /* Which values to compare: names first, then what the operators around them suggest. */
-#include "check/prover.h"
+#include "check/probe.h"
 
 #include <string.h>
 
@@ -179,8 +179,11 @@ static void pair_value(struct bnf_prover *p, bnf_id ref_scope, bnf_id new)
     if (pair_named(p, ref_scope, new, new) || pair_by_inputs(p, new, new))
         return;
     bnf_id anchor = anchor_of(p, new);
-    if (anchor != new)
-        pair_by_inputs(p, anchor, new);
+    if ((anchor != new && pair_by_inputs(p, anchor, new)) || p->partner[new] != BNF_NONE)
+        return;
+    bnf_id named = bnf_graph_find(&p->side[BNF_REF].graph, ref_scope, p->side[BNF_NEW].graph.values[new].name);
+    if (named != BNF_NONE)
+        bnf_probe_pair(p, named, new);
 }
 
 void bnf_pair_scope(struct bnf_prover *p, bnf_id ref_scope, bnf_id new_scope)

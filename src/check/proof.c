@@ -1,6 +1,7 @@
 #include "check/proof.h"
 
 #include "check/interface.h"
+#include "check/probe.h"
 #include "check/prover.h"
 #include "graph/shapes.h"
 
@@ -95,6 +96,7 @@ static int name_functions(struct bnf_prover *p, struct bnf_side *side)
 static int open_side(struct bnf_prover *p, struct bnf_side *side, struct bnf_model *model)
 {
     int status = bnf_graph_build(&side->graph, model, p->err);
+    side->graph.keep_overridable = p->options.keep_overridable;
     if (!status)
         status = derive_shapes(&side->graph, p->err);
     if (!status)
@@ -161,10 +163,9 @@ static int find_live(struct bnf_prover *p, struct bnf_side *side)
 
 /* ---- the verdict ---- */
 
-/* Follows a failed comparison back to where its reason lies. */
-static const struct bnf_pair *root_cause(const struct bnf_prover *p, const struct bnf_pair *pair)
+const struct bnf_pair *bnf_root_cause(const struct bnf_prover *p, const struct bnf_pair *pair, bool to_note)
 {
-    for (size_t steps = 0; pair && steps <= p->pair_count; steps++) {
+    for (size_t steps = 0; pair && !(to_note && pair->note) && steps <= p->pair_count; steps++) {
         const struct bnf_tally *t = &pair->tally;
         const struct bnf_pair *next =
             t->sub[0] == BNF_NONE || t->sub[1] == BNF_NONE ? NULL : bnf_pair_of(p, t->sub[0], t->sub[1]);
@@ -178,7 +179,7 @@ static const struct bnf_pair *root_cause(const struct bnf_prover *p, const struc
 static void find_difference(struct bnf_prover *p, const char *output, const struct bnf_pair *pair, bool *seen)
 {
     const struct bnf_graph *g = &p->side[BNF_REF].graph;
-    const struct bnf_pair *root = root_cause(p, pair);
+    const struct bnf_pair *root = bnf_root_cause(p, pair, true);
     size_t at = (size_t)(root - p->pairs);
     enum bnf_proof_verdict verdict = pair->outcome == BNF_DIFFERENT ? BNF_PROOF_REFUTED : BNF_PROOF_UNPROVED;
     char node[512];
@@ -187,12 +188,26 @@ static void find_difference(struct bnf_prover *p, const char *output, const stru
     seen[at] = true;
     bnf_id ref = root->value[BNF_REF], new = root->value[BNF_NEW];
     bnf_id producer = g->values[ref].producer;
-    bnf_explain_pair(p, ref, new);
+    p->said = NULL;
+    p->said_u = 0;
+    if (!root->note)
+        bnf_explain_pair(p, ref, new);
     bool direct = strcmp(output, g->values[ref].name) == 0;
     bnf_find(p, verdict, g->values[ref].name,
-        producer == BNF_NONE ? NULL : bnf_node_text(g, producer, node, sizeof node), p->said_u, "%s%s%s%s",
-        p->said ? p->said : "no reason is known", direct ? "" : "; output '", direct ? "" : output,
+        producer == BNF_NONE ? NULL : bnf_node_text(g, producer, node, sizeof node),
+        root->note ? root->note_u : p->said_u, "%s%s%s%s",
+        root->note ? root->note
+        : p->said  ? p->said
+                   : "no reason is known",
+        direct ? "" : "; output '", direct ? "" : output,
         direct ? "" : "' depends on it");
+}
+
+static bool is_equal(struct bnf_prover *p, bnf_id ref, bnf_id new)
+{
+    if (bnf_equal(p, ref, new) != BNF_EQUAL)
+        bnf_probe_outputs(p, ref, new);
+    return bnf_equal(p, ref, new) == BNF_EQUAL;
 }
 
 static void compare_outputs(struct bnf_prover *p)
@@ -200,7 +215,7 @@ static void compare_outputs(struct bnf_prover *p)
     const struct bnf_scope *a = &p->side[0].graph.scopes[0], *b = &p->side[1].graph.scopes[0];
     bool *different = bnf_alloc(a->output_count, 1);
     for (size_t i = 0; different && i < a->output_count; i++)
-        different[i] = bnf_equal(p, a->outputs[i], b->outputs[i]) != BNF_EQUAL;
+        different[i] = !is_equal(p, a->outputs[i], b->outputs[i]);
     bool *seen = bnf_alloc(p->pair_count, 1);
     if (!different || !seen)
         bnf_prover_fail(p, bnf_fail_memory(p->err));

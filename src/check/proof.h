@@ -36,6 +36,8 @@ struct bnf_proof {
     bool identical;               /* the two files hold the same bytes */
     bool with_defaults;           /* inputs with a default value were frozen: "with the default values" */
     bool same_draws;              /* random operators are in it: "for the same draws" */
+    const char *shapes;           /* extents that free dimensions were probed with, "N = 2 and 3": what is proved holds
+                                     for these; NULL: for all */
     size_t cut_points;            /* common values whose cone changed */
     size_t cut_points_proved;     /* of these, how many agree */
     double worst_u;               /* worst k of what was proved, in the u of the reference's type */

@@ -69,6 +69,9 @@ struct bnf_pair {
     bnf_id value[2];
     enum bnf_outcome outcome;
     struct bnf_tally tally;
+    bool probed, refutes; /* refutes: probing saw that the outputs differ, if this is a pair of outputs */
+    const char *note; /* what probing saw, where it did not make the pair equal; arena of the proof */
+    double note_u;    /* k of the note */
 };
 
 enum { BNF_REF, BNF_NEW };
@@ -85,6 +88,7 @@ struct bnf_prover {
     bnf_id *partner;                /* per new value: the ref value it equals, BNF_NONE */
     bnf_id *suspect; /* per new value: the ref value it seems to stand for, although they differ */
     unsigned depth;
+    double probed; /* multiplications and additions that probing has cost */
     int status; /* of the first failure; everything stops then */
     struct bnf_err *err;
     bool explaining; /* a comparison is repeated to put its reason into words */
@@ -168,6 +172,7 @@ struct bnf_core {
     size_t row_channels; /* channels that rows run over; rows is a multiple */
     size_t inner;        /* elements of a row per channel of the columns */
     bool rows_out;       /* rows are output channels, columns input channels */
+    bool pads_unknown;   /* what auto_pad amounts to depends on extents that are not known */
     bool passes_shift;   /* no implicit padding: a shift in front is a bias behind */
 };
 
@@ -251,6 +256,10 @@ const struct bnf_pair *bnf_pair_of(const struct bnf_prover *p, bnf_id ref, bnf_i
 /* Declares two values the same free variable. */
 void bnf_pair_variables(struct bnf_prover *p, bnf_id ref, bnf_id new);
 
+/* Overwrites a remembered pair with what probing found. */
+void bnf_settle(struct bnf_prover *p, bnf_id ref, bnf_id new, enum bnf_outcome outcome,
+    const struct bnf_tally *tally, bool refutes, const char *note, double note_u);
+
 /* Finds values of which both are maps and that are equal. Outcome of that equality; on BNF_EQUAL link[] index
  * the chains. `from` is the first link of either chain that counts (1: the values themselves are being
  * compared). */
@@ -259,6 +268,11 @@ enum bnf_outcome bnf_align(struct bnf_prover *p, struct bnf_chain chain[2], stru
 
 /* Repeats the comparison of a pair with words. */
 void bnf_explain_pair(struct bnf_prover *p, bnf_id ref, bnf_id new);
+
+/* --- proof.c --- */
+
+/* Follows a failed comparison back to where its reason lies; `to_note`: or to the first pair with a note. */
+const struct bnf_pair *bnf_root_cause(const struct bnf_prover *p, const struct bnf_pair *pair, bool to_note);
 
 /* --- pairing.c: which values to compare --- */
 

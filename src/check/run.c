@@ -48,11 +48,6 @@ static int keep_value(struct bnf_runner *r, const struct bnf_eval *eval, bnf_id 
 
 /* ---- what is taken from each arm ---- */
 
-static size_t place(const struct bnf_runner *r, size_t sample, size_t output)
-{
-    return (sample - r->first) * r->outputs + output;
-}
-
 static bool has_scores(const struct bnf_array *a)
 {
     return a && a->kind == BNF_KIND_REAL && a->rank == 2 && a->dims[1] >= 2;
@@ -88,7 +83,7 @@ static void label(
     struct bnf_runner *r, size_t sample, size_t output, const struct bnf_array *scores, bool candidate)
 {
     for (size_t i = 0; i < output; i++)
-        if (has_scores(r->oracle[place(r, sample, i)]))
+        if (has_scores(r->oracle[bnf_runner_place(r, sample, i)]))
             return;
     size_t labelled, correct = count_correct(r, sample, scores, &labelled);
     r->run->has_labels |= labelled > 0;
@@ -105,7 +100,7 @@ static int take_oracle(struct bnf_runner *r, const struct bnf_eval *eval, size_t
     const struct bnf_graph *g = &r->graph[BNF_RUN_REF];
     int status = BNF_OK;
     for (size_t i = 0; i < r->outputs && !status; i++) {
-        size_t at = place(r, sample, i);
+        size_t at = bnf_runner_place(r, sample, i);
         status = keep_value(r, eval, g->scopes[0].outputs[i], &r->oracle[at], err);
         if (!status && r->deciders[i].kind)
             status = keep_value(r, eval, r->deciders[i].data, &r->data[at], err);
@@ -148,7 +143,7 @@ static int take_ref(struct bnf_runner *r, const struct bnf_eval *eval, size_t sa
     if (*eval->blocked && !r->run->blocked)
         r->run->blocked = bnf_arena_copy(&r->run->arena, eval->blocked, strlen(eval->blocked));
     for (size_t i = 0; i < r->outputs && !status; i++) {
-        size_t at = place(r, sample, i);
+        size_t at = bnf_runner_place(r, sample, i);
         const struct bnf_decider *decider = &r->deciders[i];
         const struct bnf_array *data = decider->kind ? bnf_eval_value(eval, decider->data) : NULL,
                                *exact = r->data[at];
@@ -168,7 +163,7 @@ static int take_ref(struct bnf_runner *r, const struct bnf_eval *eval, size_t sa
 static void compare(struct bnf_runner *r, size_t sample, size_t output, const struct bnf_array *ref,
     const struct bnf_array *new)
 {
-    size_t at = place(r, sample, output);
+    size_t at = bnf_runner_place(r, sample, output);
     struct bnf_tie tie = {.decider = &r->deciders[output],
         .data = r->data[at],
         .boxes = r->boxes[at],
@@ -185,7 +180,7 @@ static int take_new(struct bnf_runner *r, const struct bnf_eval *eval, size_t sa
     (void)err;
     const struct bnf_graph *g = &r->graph[BNF_RUN_NEW];
     for (size_t i = 0; i < r->outputs; i++) {
-        size_t at = place(r, sample, i);
+        size_t at = bnf_runner_place(r, sample, i);
         const struct bnf_array *new = bnf_eval_value(eval, g->scopes[0].outputs[r->partner[i]]);
         if (!r->oracle[at] || !r->ref[at])
             continue;
@@ -203,7 +198,7 @@ static int take_gap(struct bnf_runner *r, const struct bnf_eval *eval, size_t sa
     (void)err;
     const struct bnf_graph *g = &r->graph[BNF_RUN_NEW];
     for (size_t i = 0; i < r->outputs; i++) {
-        size_t at = place(r, sample, i);
+        size_t at = bnf_runner_place(r, sample, i);
         const struct bnf_array *new = bnf_eval_value(eval, g->scopes[0].outputs[r->partner[i]]);
         if (!r->oracle[at] || !r->ref[at])
             continue;
@@ -257,35 +252,26 @@ static bool needs_float(const struct bnf_runner *r)
     return false;
 }
 
-/* One run is one draw of the rounding errors. Where they all push an output the same way, a lucky one is next
- * to zero, and the candidate looks bad in comparison: before it is judged, the reference gets more draws on
- * the sample in question. */
-static int draw_again(struct bnf_runner *r, struct bnf_err *err)
+/* The scale of each output that is neither blown up nor next to zero by chance: the lower median of the
+ * samples'. */
+static void find_typical_scales(struct bnf_runner *r)
 {
-    enum { DRAWS = 16 };
-    struct bnf_eval eval = {0};
-    bool open = false;
-    int status = BNF_OK;
-    for (size_t i = 0; i < r->outputs && !status; i++) {
-        size_t sample = r->metrics[i].failed_sample;
-        for (uint64_t draw = 1; draw <= DRAWS && !status && bnf_metrics_strays(&r->metrics[i]); draw++) {
-            if (sample < r->first || sample >= r->first + r->chunk)
-                break;
-            if (!open)
-                status = bnf_runner_open(r, BNF_RUN_REF, BNF_PRECISION_FLOAT, NULL, 0, &eval, err);
-            open = true;
-            r->shake = draw;
-            if (!status)
-                status = bnf_runner_run(r, BNF_RUN_REF, &eval, sample, err);
-            const struct bnf_array *ref =
-                status ? NULL : bnf_eval_value(&eval, r->graph[BNF_RUN_REF].scopes[0].outputs[i]);
-            if (ref)
-                bnf_metrics_noise(&r->metrics[i], r->oracle[place(r, sample, i)], ref);
+    for (size_t i = 0; i < r->outputs; i++) {
+        double scales[BNF_RUN_CHUNK];
+        size_t count = 0;
+        for (size_t sample = r->first; sample < r->first + r->chunk; sample++) {
+            const struct bnf_array *a = r->oracle[bnf_runner_place(r, sample, i)];
+            if (!a || a->kind != BNF_KIND_REAL)
+                continue;
+            double scale = bnf_metrics_scale(a);
+            size_t at = count++;
+            for (; at > 0 && scales[at - 1] > scale; at--)
+                scales[at] = scales[at - 1];
+            scales[at] = scale;
         }
+        if (r->first == 0 && count)
+            r->metrics[i].typical = scales[(count - 1) / 2];
     }
-    r->shake = 0;
-    bnf_eval_free(&eval);
-    return status;
 }
 
 static int run_chunk(struct bnf_runner *r, struct bnf_err *err)
@@ -298,13 +284,15 @@ static int run_chunk(struct bnf_runner *r, struct bnf_err *err)
     } while (status == BNF_RUN_TROUBLE && r->trouble.status == BNF_EINPUT && r->first == 0 &&
              bnf_feeds_retry(&r->feeds, r->trouble.sample));
     if (!status)
+        find_typical_scales(r);
+    if (!status)
         status = pass(r, BNF_RUN_REF, BNF_PRECISION_FLOAT, take_ref, err);
     if (!status && needs_float(r))
         status = pass(r, BNF_RUN_NEW, BNF_PRECISION_FLOAT, take_new, err);
     if (!status)
         status = pass(r, BNF_RUN_NEW, BNF_PRECISION_DOUBLE, take_gap, err);
     if (!status)
-        status = draw_again(r, err);
+        status = bnf_runner_draw_again(r, err);
     return status;
 }
 

@@ -25,7 +25,7 @@ struct bnf_run_options {
     double rtol, atol; /* an elementwise gate on top, when either is > 0 */
     unsigned threads;
     bool match_by_position;
-    bool assume_inference; /* as in struct bnf_proof_options */
+    bool assume_inference;                                    /* as in struct bnf_proof_options */
     void (*progress)(void *context, size_t done, size_t all); /* NULL: none */
     void *progress_context;
 };

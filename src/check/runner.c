@@ -65,6 +65,11 @@ int bnf_runner_run(struct bnf_runner *r, int side, struct bnf_eval *eval, size_t
     return status;
 }
 
+size_t bnf_runner_place(const struct bnf_runner *r, size_t sample, size_t output)
+{
+    return (sample - r->first) * r->outputs + output;
+}
+
 /* ---- pairing the interfaces ---- */
 
 static const char *output_name(const struct bnf_graph *g, size_t i)

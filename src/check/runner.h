@@ -66,6 +66,14 @@ int bnf_runner_open(struct bnf_runner *r, int side, enum bnf_precision precision
 /* Runs it on one sample. BNF_RUN_TROUBLE when the model does not take it. */
 int bnf_runner_run(struct bnf_runner *r, int side, struct bnf_eval *eval, size_t sample, struct bnf_err *err);
 
+/* Where a sample's array of an output is in the lists above. */
+size_t bnf_runner_place(const struct bnf_runner *r, size_t sample, size_t output);
+
+/* One run is one draw of the rounding errors. Where they all push an output the same way, a lucky one is next
+ * to zero, and the candidate looks bad in comparison. Before it is judged, the reference gets more draws on
+ * the sample in question, its inputs and stored numbers shaken by less than their rounding. */
+int bnf_runner_draw_again(struct bnf_runner *r, struct bnf_err *err);
+
 /* Finds the first value in topological order that both models name, that disagrees, and by which the
  * disagreement reaches an output of the reference; sets run->diverges, which stays NULL when there is none.
  */

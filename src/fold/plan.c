@@ -61,13 +61,14 @@ const struct bnf_affine *bnf_plan_affine(const struct bnf_plan *plan, bnf_id val
 
 int bnf_plan_send(struct bnf_plan *plan, bnf_id value, const struct bnf_affine *affine, struct bnf_err *err)
 {
+    struct bnf_affine copy = *affine; /* it may lie in the very array that grows */
     if (bnf_table_get(&plan->index, value) != BNF_NONE)
         bnf_bug("a value carries one affine");
     if (!bnf_reserve(&plan->carried, &plan->carried_capacity, plan->carried_count + 1, sizeof *plan->carried) ||
         !bnf_table_put(&plan->index, value, (bnf_id)plan->carried_count))
         return bnf_fail_memory(err);
     plan->carried[plan->carried_count++] =
-        (struct bnf_carried){.value = value, .affine = *affine, .becomes = BNF_NONE};
+        (struct bnf_carried){.value = value, .affine = copy, .becomes = BNF_NONE};
     return BNF_ANSWER_YES;
 }
 

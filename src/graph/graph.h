@@ -78,6 +78,7 @@ struct bnf_node {
 
 struct bnf_graph {
     struct bnf_model *model; /* borrowed; new protos go into its arena */
+    bool keep_overridable;   /* initializers that are inputs too (IR ≥ 4) say nothing of shapes; set before inferring */
     struct bnf_scope *scopes; /* 0 is the main graph */
     struct bnf_value *values;
     struct bnf_node *nodes;

@@ -140,11 +140,12 @@ static bool read_elements(struct bnf_inference *all, const Onnx__TensorProto *pr
     return true;
 }
 
-/* An initializer that a caller may override has no elements to rely on; one in a body that is an input is
- * never read at all. */
+/* An initializer that a caller may override has no elements to rely on when it is to stay overridable; one in a body
+ * that is an input is never read at all. */
 static bool is_fixed(const struct bnf_graph *g, const struct bnf_value *v)
 {
-    return v->initializer && (!v->is_input || (v->scope == 0 && g->model->proto->ir_version < 4));
+    bool frozen = g->model->proto->ir_version < 4 || !g->keep_overridable;
+    return v->initializer && (!v->is_input || (v->scope == 0 && frozen));
 }
 
 bool bnf_op_vector(const struct bnf_op *op, uint32_t slot, struct bnf_vector *out)

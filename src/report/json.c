@@ -143,6 +143,8 @@ static void proof(struct writer *w, cJSON *root, const struct bnf_report_proof *
     boolean(w, to, "identical", from->identical);
     boolean(w, to, "with_defaults", from->with_defaults);
     boolean(w, to, "same_draws", from->same_draws);
+    if (from->shapes)
+        text(w, to, "shapes", from->shapes);
     number(w, to, "cut_points", (double)from->cut_points);
     number(w, to, "cut_points_proved", (double)from->cut_points_proved);
     rounded(w, to, "worst_u", from->worst_u);
@@ -233,6 +235,13 @@ static void build(struct writer *w, cJSON *root, const struct bnfold_report *rep
         model(w, root, "candidate", &report->candidate);
     model(w, root, "output", &report->output);
     sites(w, root, report);
+    cJSON *healed = array(w, root, "healed");
+    for (size_t i = 0; i < report->healed_count && !w->failed; i++) {
+        cJSON *item = cJSON_CreateObject();
+        text(w, item, "node", report->healed[i].name);
+        text(w, item, "why", report->healed[i].why);
+        append(w, healed, item);
+    }
     proof(w, root, &report->proof);
     run(w, root, report);
     text(w, root, "verdict", bnf_verdict_name(report->verdict));

@@ -132,6 +132,7 @@ int bnf_report_sites(struct bnfold_report *report, const struct bnf_fold_result 
     const struct bnf_graph *graph, struct bnf_err *err)
 {
     struct operators operators;
+    report->batchnorms = report->affines = (struct bnf_report_totals){0};
     bool ok = collect_operators(&operators, graph);
     report->sites = bnf_arena_alloc(&report->arena, result->site_count, sizeof *report->sites);
     ok = ok && report->sites;
@@ -159,6 +160,22 @@ int bnf_report_sites(struct bnfold_report *report, const struct bnf_fold_result 
     return ok ? BNF_OK : bnf_fail_memory(err);
 }
 
+int bnf_report_healed(struct bnfold_report *report, const char *name, const char *why, struct bnf_err *err)
+{
+    struct bnf_report_healed *list =
+        bnf_arena_alloc(&report->arena, report->healed_count + 1, sizeof *report->healed);
+    bool ok = list;
+    if (!ok)
+        return bnf_fail_memory(err);
+    if (report->healed_count)
+        memcpy(list, report->healed, report->healed_count * sizeof *list);
+    list[report->healed_count].name = copy_optional(report, name, &ok);
+    list[report->healed_count].why = copy_optional(report, why, &ok);
+    report->healed = list;
+    report->healed_count++;
+    return ok ? BNF_OK : bnf_fail_memory(err);
+}
+
 int bnf_report_proof(struct bnfold_report *report, const struct bnf_proof *proof, struct bnf_err *err)
 {
     struct bnf_report_proof *to = &report->proof;
@@ -174,6 +191,7 @@ int bnf_report_proof(struct bnfold_report *report, const struct bnf_proof *proof
     if (!to->findings)
         return bnf_fail_memory(err);
     bool ok = true;
+    to->shapes = copy_optional(report, proof->shapes, &ok);
     for (size_t i = 0; ok && i < proof->finding_count; i++) {
         const struct bnf_finding *from = &proof->findings[i];
         to->findings[i] = (struct bnf_finding){.verdict = from->verdict, .u = from->u};

@@ -52,6 +52,7 @@ struct bnf_report_proof {
     bool done; /* false: skipped */
     enum bnf_proof_verdict verdict;
     bool identical, with_defaults, same_draws;
+    const char *shapes; /* extents the proof is restricted to, NULL: none */
     size_t cut_points, cut_points_proved;
     double worst_u;
     struct bnf_finding *findings;
@@ -61,6 +62,11 @@ struct bnf_report_proof {
 struct bnf_report_run {
     bool done;          /* false: skipped */
     struct bnf_run run; /* its texts live in the report's arena */
+};
+
+/* A site that was left alone so that the rest passes its check. */
+struct bnf_report_healed {
+    const char *name, *why;
 };
 
 /* Wall-clock time; 0 for what was not done. */
@@ -83,6 +89,8 @@ struct bnfold_report {
     struct bnf_report_proof proof;
     struct bnf_report_run run;
     uint64_t seed;
+    struct bnf_report_healed *healed;
+    size_t healed_count;
     enum bnf_verdict verdict;
     bool by_runs;      /* not proved, but the runs agree */
     bool run_required; /* proved, but the runs are incomplete and --require-run was given */
@@ -99,6 +107,9 @@ const char *bnf_report_text(struct bnfold_report *report, const char *text);
  * in. BNF_ENOMEM. */
 int bnf_report_sites(struct bnfold_report *report, const struct bnf_fold_result *result,
     const struct bnf_graph *graph, struct bnf_err *err);
+
+/* Notes a site that is left alone. BNF_ENOMEM. */
+int bnf_report_healed(struct bnfold_report *report, const char *name, const char *why, struct bnf_err *err);
 
 /* Copies what a proof found, and what runs found. BNF_ENOMEM. */
 int bnf_report_proof(struct bnfold_report *report, const struct bnf_proof *proof, struct bnf_err *err);

@@ -300,6 +300,8 @@ static void put_scope(struct page *page, const struct bnf_report_proof *proof)
 {
     put(page, proof->with_defaults ? ", with the default values" : "");
     put(page, proof->same_draws ? ", for the same random draws" : "");
+    if (proof->shapes)
+        putf(page, ", shown for the extents %s only", proof->shapes);
 }
 
 static void print_proof(struct page *page, const struct bnfold_report *report, int verbosity)
@@ -571,6 +573,13 @@ void bnf_report_print_text(const struct bnfold_report *report, int verbosity, bo
         else
             print_fold(&page, report);
         print_sites(&page, report, verbosity);
+        for (size_t i = 0; i < report->healed_count; i++) {
+            label(&page, YELLOW, "healed");
+            put(&page, report->healed[i].name);
+            put(&page, " is left alone: ");
+            put(&page, report->healed[i].why);
+            end_line(&page);
+        }
         print_proof(&page, report, verbosity);
         print_run(&page, &report->run, verbosity);
         print_output(&page, report);

@@ -110,7 +110,9 @@ static bool prove(const struct foldcase *c, struct bnf_model *before, struct bnf
 static bool open_graph(const struct foldcase *c, struct bnf_graph *g, struct bnf_model *m)
 {
     struct bnf_err err = {0};
-    return !(bnf_graph_build(g, m, &err) || bnf_shapes_infer(g, &err)) || wrong(c, "no graph", err.text);
+    int status = bnf_graph_build(g, m, &err);
+    g->keep_overridable = c->options.keep_overridable;
+    return !(status || bnf_shapes_infer(g, &err)) || wrong(c, "no graph", err.text);
 }
 
 static bool fold(const struct foldcase *c, struct bnf_graph *g, struct bnf_fold_result *result)

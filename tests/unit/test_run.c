@@ -603,12 +603,73 @@ static void test_runs(void **state)
         run_case(&cases[i]);
 }
 
+/* The reference's noise in one run may be small by chance: a candidate whose stored number is one rounding
+ * away must not look wrong for that, with no seed; one that is a hundred away must, with every seed. */
+static void test_unlucky(void **state)
+{
+    (void)state;
+    static const char *const ref =
+        "in x float 1; out y; init k float 1 1000; init n float 1 1000; t = Add(x, k); y = Sub(t, n)";
+    static const struct {
+        const char *new;
+        int verdict;
+    } candidates[] = {
+        {"in x float 1; out y; init k float 1 1000; init l float 1 1000.00006; t = Add(x, l); y = Sub(t, k)",
+            BNF_RUN_AGREES},
+        {"in x float 1; out y; init k float 1 1000; init l float 1 1000.006; t = Add(x, l); y = Sub(t, k)",
+            BNF_RUN_DIFFERENT},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        for (uint64_t seed = 0; seed < 100; seed++) {
+            struct bnf_model model[2] = {0};
+            struct bnf_run run;
+            struct bnf_err err = {0};
+            const struct bnf_run_options options = {.threads = 1, .seed = seed};
+            notation_read(&model[0], ref);
+            notation_read(&model[1], candidates[i].new);
+            assert_int_equal(bnf_run_compare(&model[0], &model[1], &options, &run, &err), BNF_OK);
+            if ((int)run.verdict != candidates[i].verdict)
+                fail_msg("candidate %zu, seed %u: e_ref %g e_new %g gap %g", i, (unsigned)seed,
+                    run.outputs[0].e_ref, run.outputs[0].e_new, run.outputs[0].gap);
+            bnf_run_free(&run);
+            bnf_model_close(&model[0]);
+            bnf_model_close(&model[1]);
+        }
+    }
+}
+
+/* Distances are relative to the sample's own scale, or to a typical one where that is larger. */
+static void test_scale(void **state)
+{
+    (void)state;
+    static const double tiny[] = {1e-3, 0}, off[] = {1e-3, 1e-7};
+    for (int typical = 0; typical < 2; typical++) {
+        struct bnf_run_output output = {.name = "y"};
+        struct bnf_metrics m = {.to = &output, .failed_sample = SIZE_MAX, .typical = typical};
+        struct bnf_spread spread = {.buckets = {0}};
+        struct bnf_run_options options = {.rtol = 0};
+        struct bnf_arena arena;
+        struct bnf_err err = {0};
+        bnf_arena_init(&arena, 0);
+        struct bnf_array *a = array_of(BNF_DTYPE_FLOAT, 0, 2, tiny),
+                         *b = array_of(BNF_DTYPE_FLOAT, 0, 2, off);
+        bnf_metrics_noise(&m, a, a);
+        bnf_metrics_compare(&m, &spread, &options, 0, a, a, b, NULL);
+        assert_int_equal(bnf_metrics_finish(&m, &options, &arena, &err), BNF_OK);
+        assert_int_equal(output.fails, !typical);
+        bnf_array_drop(&budget, a);
+        bnf_array_drop(&budget, b);
+        bnf_arena_free(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_pinned), cmocka_unit_test(test_distributions),
         cmocka_unit_test(test_differ), cmocka_unit_test(test_integers), cmocka_unit_test(test_shake),
         cmocka_unit_test(test_feeds), cmocka_unit_test(test_gates), cmocka_unit_test(test_nonfinite_share),
         cmocka_unit_test(test_forms), cmocka_unit_test(test_top), cmocka_unit_test(test_spread),
-        cmocka_unit_test(test_ties), cmocka_unit_test(test_box_ties), cmocka_unit_test(test_runs)};
+        cmocka_unit_test(test_ties), cmocka_unit_test(test_box_ties), cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_unlucky), cmocka_unit_test(test_scale)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
