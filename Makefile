@@ -18,6 +18,10 @@ DEBIAN = gcc clang make pkg-config libprotobuf-c-dev protobuf-c-compiler libcjso
 DEBIAN_ZOO = python3-torch python3-torchvision nodejs npm
 APT = $(if $(filter-out 0,$(shell id -u)),sudo) env DEBIAN_FRONTEND=noninteractive apt-get
 
+# V=1 shows the commands.
+Q = $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1) $@')
+
 VERSION := $(shell cat VERSION)
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(WERROR),-Werror)
 OPT_release = -O3 -g
@@ -61,11 +65,13 @@ $(OUT)/flags: force
 
 $(GEN)/onnx.pb-c.h $(GEN)/onnx.pb-c.c &: proto/onnx.proto
 	@mkdir -p $(GEN)
-	protoc-c --c_out=$(GEN) --proto_path=proto onnx.proto
+	$(call say,PROTOC)
+	$(Q)protoc-c --c_out=$(GEN) --proto_path=proto onnx.proto
 
 $(OUT)/gen/%.o: $(GEN)/%.c $(OUT)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -std=c11 $(OPT) -w -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) -std=c11 $(OPT) -w -c -o $@ $<
 
 # A table of cases says what differs from all-zero and leaves the rest out.
 $(TEST_OBJ): CPPFLAGS += -Itests
@@ -73,27 +79,33 @@ $(TEST_OBJ): CFLAGS += -Wno-missing-field-initializers
 
 $(OUT)/%.o: %.c $(OUT)/flags | $(GEN)/onnx.pb-c.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(EXACT) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(EXACT) -MMD -MP -c -o $@ $<
 
 # The evaluator's kernels once for each number type. Nobody looks at errno or at floating-point traps there.
 FAST = -fno-math-errno -fno-trapping-math
 $(OUT)/%.f32.o: %.c $(OUT)/flags | $(GEN)/onnx.pb-c.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -DBNF_REAL_BITS=32 $(CFLAGS) $(FAST) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) -DBNF_REAL_BITS=32 $(CFLAGS) $(FAST) -MMD -MP -c -o $@ $<
 
 $(OUT)/%.f64.o: %.c $(OUT)/flags | $(GEN)/onnx.pb-c.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -DBNF_REAL_BITS=64 $(CFLAGS) $(FAST) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) -DBNF_REAL_BITS=64 $(CFLAGS) $(FAST) -MMD -MP -c -o $@ $<
 
 $(LIB): $(OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR)
+	$(Q)$(AR) rcs $@ $^
 
 $(BIN): $(CLI:%.c=$(OUT)/%.o) $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(PROGRAMS): %: %.o $(SUPPORT) $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
 .PHONY: programs
 programs: $(BIN) $(PROGRAMS)
