@@ -31,7 +31,7 @@ enum seen {
 /* The worst number beyond the limit. */
 struct beyond {
     double u, expected, found, limit;
-    size_t at;          /* element of the result */
+    size_t at;                /* element of the result */
     size_t variable, element; /* element it is multiplied with; SIZE_MAX: it is added */
     int64_t dims[bnf_most_rank];
     size_t rank;
@@ -105,7 +105,8 @@ static bool read_extents(struct probe *b, size_t variable)
     return !first;
 }
 
-/* The extent a symbol stands for: small for a batch, larger for what a window slides over, and another for each. */
+/* The extent a symbol stands for: small for a batch, larger for what a window slides over, and another for
+ * each. */
 static int64_t extent_of(const struct probe *b, const char *name, unsigned retry, unsigned turn)
 {
     int64_t next = (int64_t)4 << retry;
@@ -150,7 +151,8 @@ static bool open_trials(struct probe *b, unsigned mode, struct bnf_trial trials[
     memset(trials, 0, TRIALS * sizeof *trials);
     return fine(b, bnf_trial_open(b->p, &b->cone[0], mode, b->extents, &trials[REF], &ignored)) &&
            fine(b, bnf_trial_open(b->p, &b->cone[1], mode, b->extents, &trials[NEW], &ignored)) &&
-           fine(b, bnf_trial_open(b->p, &b->cone[0], mode | bnf_trial_sizes, b->extents, &trials[SIZE], &ignored));
+           fine(b, bnf_trial_open(
+                       b->p, &b->cone[0], mode | bnf_trial_sizes, b->extents, &trials[SIZE], &ignored));
 }
 
 static void close_trials(struct bnf_trial trials[TRIALS])
@@ -178,21 +180,29 @@ static void close_variables(
 {
     for (size_t v = 0; v < b->variables; v++)
         bnf_array_drop(budget, variables[v]);
+    bnf_budget_clear(budget);
 }
 
 static bool same_layout(const struct bnf_array *a, const struct bnf_array *b)
 {
-    return a->kind == BNF_KIND_REAL && b->kind == BNF_KIND_REAL && a->dtype == b->dtype && a->rank == b->rank &&
-           a->count > 0 && (a->rank == 0 || memcmp(a->dims, b->dims, a->rank * sizeof *a->dims) == 0);
+    return a->kind == BNF_KIND_REAL && b->kind == BNF_KIND_REAL && a->dtype == b->dtype &&
+           a->rank == b->rank && a->count > 0 &&
+           (a->rank == 0 || memcmp(a->dims, b->dims, a->rank * sizeof *a->dims) == 0);
 }
 
-static void remember_beyond(struct probe *b, const struct bnf_array *like, size_t at, double expected, double found,
-    double u, double limit)
+static void remember_beyond(struct probe *b, const struct bnf_array *like, size_t at, double expected,
+    double found, double u, double limit)
 {
     if (b->beyond.u >= u)
         return;
-    b->beyond = (struct beyond){.u = u, .expected = expected, .found = found, .limit = limit, .at = at,
-        .rank = like->rank, .variable = b->beyond.variable, .element = b->beyond.element};
+    b->beyond = (struct beyond){.u = u,
+        .expected = expected,
+        .found = found,
+        .limit = limit,
+        .at = at,
+        .rank = like->rank,
+        .variable = b->beyond.variable,
+        .element = b->beyond.element};
     memcpy(b->beyond.dims, like->dims, sizeof like->dims);
 }
 
@@ -380,7 +390,8 @@ static void restrict_proof(struct bnf_prover *p, const char *shapes)
     struct bnf_proof *proof = p->proof;
     if (!shapes || (proof->shapes && strstr(proof->shapes, shapes)))
         return;
-    const char *both = proof->shapes ? bnf_arena_format(&proof->arena, "%s; %s", proof->shapes, shapes) : shapes;
+    const char *both =
+        proof->shapes ? bnf_arena_format(&proof->arena, "%s; %s", proof->shapes, shapes) : shapes;
     if (!both)
         bnf_prover_fail(p, bnf_fail_memory(p->err));
     else
@@ -395,7 +406,8 @@ static const char *difference_text(const struct probe *b)
     place(x->dims, x->rank, x->at, out, sizeof out);
     if (x->element == SIZE_MAX)
         return bnf_arena_format(&b->p->proof->arena,
-            "the linear cones differ: element %s has %.9g added instead of %.9g: %.3g u of the terms it is summed "
+            "the linear cones differ: element %s has %.9g added instead of %.9g: %.3g u of the terms it is "
+            "summed "
             "from, allowed are %.4g",
             out, x->found, x->expected, x->u, x->limit);
     for (size_t k = b->cone[0].leaf_count; k-- > 0;)
@@ -403,12 +415,14 @@ static const char *difference_text(const struct probe *b)
             name = b->cone[0].side->graph.values[b->cone[0].leaves[k]].name;
     place(b->extents[x->variable].dims, b->extents[x->variable].rank, x->element, in, sizeof in);
     return bnf_arena_format(&b->p->proof->arena,
-        "the linear cones differ: element %s takes '%.200s' %s times %.9g instead of %.9g: %.3g u off, allowed are "
+        "the linear cones differ: element %s takes '%.200s' %s times %.9g instead of %.9g: %.3g u off, "
+        "allowed are "
         "%.4g",
         out, name, in, x->found, x->expected, x->u, x->limit);
 }
 
-/* Inner values may depend on each other, so that a difference in what is made of them may vanish; inputs do not. */
+/* Inner values may depend on each other, so that a difference in what is made of them may vanish; inputs do
+ * not. */
 static bool is_free(const struct probe *b)
 {
     bool inputs = b->symbol_count == 0;
@@ -422,10 +436,12 @@ static const char *large_text(struct probe *b, enum seen seen)
     struct bnf_arena *arena = &b->p->proof->arena;
     if (seen == SEEN_TESTED)
         return bnf_arena_format(arena,
-            "the cones are linear, but too large to see every coefficient: tested on %d random inputs only", DENSE);
+            "the cones are linear, but too large to see every coefficient: tested on %d random inputs only",
+            DENSE);
     if (seen == SEEN_TEST_FAILED)
         return bnf_arena_format(arena,
-            "the cones are linear, but too large to see every coefficient: on random inputs they differ by %.3g u, "
+            "the cones are linear, but too large to see every coefficient: on random inputs they differ by "
+            "%.3g u, "
             "allowed are %.4g",
             b->beyond.u, b->beyond.limit);
     return bnf_arena_format(arena, "the cones are linear, but %s to be probed",
@@ -433,11 +449,12 @@ static const char *large_text(struct probe *b, enum seen seen)
 }
 
 /* What was different before was so by a guess, which a cone that cannot be looked at leaves open. */
-static void settle(struct probe *b, bnf_id ref, bnf_id new, enum bnf_outcome before, enum seen seen, unsigned retry)
+static void settle(
+    struct probe *b, bnf_id ref, bnf_id new, enum bnf_outcome before, enum seen seen, unsigned retry)
 {
     struct bnf_prover *p = b->p;
-    bool certain = is_free(b) && !b->cone[0].rough &&
-                   (b->dtype != BNF_DTYPE_DOUBLE || b->beyond.u > DOUBLE_NOISE);
+    bool certain =
+        is_free(b) && !b->cone[0].rough && (b->dtype != BNF_DTYPE_DOUBLE || b->beyond.u > DOUBLE_NOISE);
     bool differs = seen == SEEN_DIFFERENT, failed = seen == SEEN_TEST_FAILED;
     enum bnf_outcome outcome = seen == SEEN_EQUAL ? BNF_EQUAL : differs || failed ? before : BNF_UNKNOWN;
     const char *note = seen == SEEN_EQUAL ? NULL : differs ? difference_text(b) : large_text(b, seen);
@@ -449,13 +466,14 @@ static void settle(struct probe *b, bnf_id ref, bnf_id new, enum bnf_outcome bef
         bnf_settle(p, ref, new, outcome, &b->tally, differs && certain, note, b->beyond.u);
 }
 
-/* A difference in a value that has its name in both models is one; otherwise only a guess made them a pair. */
+/* A difference in a value that has its name in both models is one; otherwise only a guess made them a pair.
+ */
 static bool is_open(const struct bnf_prover *p, const struct bnf_pair *pair)
 {
     const struct bnf_pair *root = bnf_root_cause(p, pair, false);
-    return pair->outcome == BNF_UNKNOWN ||
-           (pair->outcome == BNF_DIFFERENT && root != pair &&
-               strcmp(p->side[0].graph.values[root->value[0]].name, p->side[1].graph.values[root->value[1]].name) != 0);
+    return pair->outcome == BNF_UNKNOWN || (pair->outcome == BNF_DIFFERENT && root != pair &&
+                                               strcmp(p->side[0].graph.values[root->value[0]].name,
+                                                   p->side[1].graph.values[root->value[1]].name) != 0);
 }
 
 void bnf_probe_pair(struct bnf_prover *p, bnf_id ref, bnf_id new)
@@ -474,8 +492,8 @@ void bnf_probe_pair(struct bnf_prover *p, bnf_id ref, bnf_id new)
     }
     enum bnf_outcome before = pair->outcome;
     unsigned retry = 0;
-    *b = (struct probe){.p = p, .dtype = v[0]->shape.dtype,
-        .tally = {.sub = {BNF_NONE, BNF_NONE}, .changed = true}};
+    *b = (struct probe){
+        .p = p, .dtype = v[0]->shape.dtype, .tally = {.sub = {BNF_NONE, BNF_NONE}, .changed = true}};
     if (bnf_cones_find(p, ref, new, b->cone, &b->variables)) {
         bool fits = true;
         for (size_t i = 0; fits && i < b->variables; i++)

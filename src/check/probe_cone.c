@@ -7,8 +7,8 @@
 /* Marks of both models' values, while the leaves are looked for. */
 struct search {
     struct bnf_prover *p;
-    uint8_t *paired[2]; /* per value: it equals some value of the other model */
-    uint8_t *opened[2]; /* per value: that other value is not in the other cone, so this is no leaf */
+    uint8_t *paired[2];  /* per value: it equals some value of the other model */
+    uint8_t *opened[2];  /* per value: that other value is not in the other cone, so this is no leaf */
     uint8_t *reached[2]; /* per node */
 };
 
@@ -47,11 +47,13 @@ static void search_close(struct search *s)
 
 /* ---- one cone ---- */
 
-/* Is the value where the cone ends? A canonical value only: what is behind Identity is the value in front of it. */
+/* Is the value where the cone ends? A canonical value only: what is behind Identity is the value in front of
+ * it. */
 static bool is_leaf(const struct search *s, int which, bnf_id value, bnf_id root)
 {
     struct bnf_side *side = &s->p->side[which];
-    return value != root && bnf_canon(side, value) == value && s->paired[which][value] && !s->opened[which][value];
+    return value != root && bnf_canon(side, value) == value && s->paired[which][value] &&
+           !s->opened[which][value];
 }
 
 static bool add_leaf(struct bnf_cone *cone, bnf_id value)
@@ -212,7 +214,8 @@ bool bnf_cones_find(struct bnf_prover *p, bnf_id ref, bnf_id new, struct bnf_con
     struct search s;
     bool found = false;
     if (search_open(&s, p)) {
-        /* Every round opens a leaf for good, so the cones grow until they meet or reach what is not affine. */
+        /* Every round opens a leaf for good, so the cones grow until they meet or reach what is not affine.
+         */
         bool walked = true;
         while (walked && !found && !p->status) {
             walked = walk(&s, BNF_REF, ref, &cone[0]) && walk(&s, BNF_NEW, new, &cone[1]);

@@ -1,4 +1,5 @@
-/* Cones of affine operators, and models that compute nothing but such a cone. Only the probing includes this. */
+/* Cones of affine operators, and models that compute nothing but such a cone. Only the probing includes this.
+ */
 #ifndef BNF_CHECK_PROBE_CONE_H
 #define BNF_CHECK_PROBE_CONE_H
 
@@ -15,8 +16,9 @@ enum bnf_role {
     BNF_ROLE_FIXED,    /* shapes, indices, and what only positive numbers are made of */
 };
 
-/* The roles of a node's inputs (room for input_count). False when the node is not affine by definition in its computed
- * inputs together. *rough is set when its own coefficients may be negative, so that a sum of sizes is no bound. */
+/* The roles of a node's inputs (room for input_count). False when the node is not affine by definition in its
+ * computed inputs together. *rough is set when its own coefficients may be negative, so that a sum of sizes
+ * is no bound. */
 bool bnf_affine_roles(
     struct bnf_prover *p, struct bnf_side *side, bnf_id node, enum bnf_role *roles, bool *rough);
 
@@ -35,8 +37,9 @@ struct bnf_cone {
     bool rough;
 };
 
-/* Finds the cones of a pair between itself and leaves that correspond. False: there are none, or some operator in them
- * is not affine. *variables gets the number of variables; cone[0].leaves hold at least one leaf of each. */
+/* Finds the cones of a pair between itself and leaves that correspond. False: there are none, or some
+ * operator in them is not affine. *variables gets the number of variables; cone[0].leaves hold at least one
+ * leaf of each. */
 bool bnf_cones_find(struct bnf_prover *p, bnf_id ref, bnf_id new, struct bnf_cone cone[2], size_t *variables);
 
 /* True when every number in the cone is finite. */
@@ -50,8 +53,8 @@ struct bnf_extents {
 
 enum { bnf_trial_sizes = 1, bnf_trial_linear = 2 };
 
-/* A cone as a model of its own, ready to run. With bnf_trial_sizes all terms are replaced by their absolute values,
- * with bnf_trial_linear nothing is added: what remains are the coefficients. */
+/* A cone as a model of its own, ready to run. With bnf_trial_sizes all terms are replaced by their absolute
+ * values, with bnf_trial_linear nothing is added: what remains are the coefficients. */
 struct bnf_trial {
     struct bnf_model model;
     struct bnf_graph graph;
@@ -70,7 +73,8 @@ void bnf_trial_close(struct bnf_trial *trial);
 /* About how many multiplications and additions one run takes; infinite when that cannot be told. */
 double bnf_trial_cost(const struct bnf_trial *trial);
 
-/* Runs it on one array a variable. *out is borrowed until the next run; NULL when something in it cannot run. */
+/* Runs it on one array a variable. *out is borrowed until the next run; NULL when something in it cannot run.
+ */
 int bnf_trial_run(
     struct bnf_trial *trial, struct bnf_array *const *variables, struct bnf_array **out, struct bnf_err *err);
 

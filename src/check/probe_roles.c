@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* One letter a slot, the last one for all that follow. d: computed, or a stored number that the same is done to; f, s,
- * c, i: factor, shift, center, fixed; p: one of these slots is computed, the others are factors. */
+/* One letter a slot, the last one for all that follow. d: computed, or a stored number that the same is done
+ * to; f, s, c, i: factor, shift, center, fixed; p: one of these slots is computed, the others are factors. */
 static const struct form {
     const char *op_type, *slots;
     bool many; /* any of its outputs, not only the first */

@@ -33,7 +33,8 @@ static char *name_of(struct builder *b, const char *what, bnf_id id, uint32_t sl
     return name;
 }
 
-static Onnx__ValueInfoProto *make_info(struct builder *b, char *name, int dtype, const struct bnf_extents *extents)
+static Onnx__ValueInfoProto *make_info(
+    struct builder *b, char *name, int dtype, const struct bnf_extents *extents)
 {
     Onnx__ValueInfoProto *info = get(b, 1, sizeof *info);
     Onnx__TypeProto *type = get(b, 1, sizeof *type);
@@ -110,9 +111,9 @@ static char *add_constant(struct builder *b, bnf_id node, uint32_t slot, enum bn
 static void size_operator(const struct bnf_graph *g, bnf_id node, Onnx__NodeProto *copy)
 {
     if (bnf_node_is(g, node, "Sub"))
-        copy->op_type = (char *)(uintptr_t)"Add";
+        copy->op_type = (char *)(uintptr_t) "Add";
     if (bnf_node_is(g, node, "Neg")) {
-        copy->op_type = (char *)(uintptr_t)"Identity";
+        copy->op_type = (char *)(uintptr_t) "Identity";
         copy->n_attribute = 0;
     }
 }
@@ -136,12 +137,12 @@ static void add_node(struct builder *b, bnf_id node)
     copy->n_input = n->input_count;
     copy->n_output = n->output_count;
     for (uint32_t slot = 0; slot < n->input_count; slot++)
-        input[slot] = roles[slot] == BNF_ROLE_ABSENT     ? (char *)(uintptr_t)""
+        input[slot] = roles[slot] == BNF_ROLE_ABSENT     ? (char *)(uintptr_t) ""
                       : roles[slot] == BNF_ROLE_COMPUTED ? name_of(b, "v", bnf_node_input(g, node, slot), 0)
                                                          : add_constant(b, node, slot, roles[slot]);
     for (uint32_t slot = 0; slot < n->output_count; slot++) {
         bnf_id value = bnf_node_output(g, node, slot);
-        output[slot] = value == BNF_NONE ? (char *)(uintptr_t)"" : name_of(b, "v", value, 0);
+        output[slot] = value == BNF_NONE ? (char *)(uintptr_t) "" : name_of(b, "v", value, 0);
     }
     if (b->mode & bnf_trial_sizes)
         size_operator(g, node, copy);
@@ -171,7 +172,7 @@ static void build(struct builder *b, struct bnf_model *model, const struct bnf_e
     proto->opset_import = g->model->proto->opset_import;
     proto->n_opset_import = g->model->proto->n_opset_import;
     proto->graph = graph;
-    graph->name = (char *)(uintptr_t)"cone";
+    graph->name = (char *)(uintptr_t) "cone";
     graph->node = nodes;
     graph->initializer = initializers;
     graph->input = inputs;

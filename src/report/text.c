@@ -301,7 +301,7 @@ static void put_scope(struct page *page, const struct bnf_report_proof *proof)
     put(page, proof->with_defaults ? ", with the default values" : "");
     put(page, proof->same_draws ? ", for the same random draws" : "");
     if (proof->shapes)
-        putf(page, ", shown for the extents %s only", proof->shapes);
+        putf(page, ", with %s only", proof->shapes);
 }
 
 static void print_proof(struct page *page, const struct bnfold_report *report, int verbosity)
