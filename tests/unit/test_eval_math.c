@@ -536,6 +536,7 @@ static void finish(struct run *run)
         bnf_array_drop(&run->eval.budget, run->feeds[i]);
     bnf_eval_free(&run->eval);
     assert_int_equal(run->eval.budget.used, 0);
+    bnf_budget_clear(&run->eval.budget);
     bnf_graph_free(&run->graph);
     bnf_model_close(&run->model);
 }

@@ -85,6 +85,7 @@ static void finish(struct run *r)
         bnf_array_drop(&r->eval.budget, r->out[i]);
     }
     assert_int_equal(r->eval.budget.used, 0);
+    bnf_budget_clear(&r->eval.budget);
     bnf_arena_free(&r->arena);
     bnf_arena_free(&r->eval.arena);
     bnf_graph_free(&r->graph);
@@ -552,8 +553,8 @@ static void test_threads(void **state)
         "init x float 3,70,60,50 rand; y = Transpose(x) perm=[0,2,3,1]",
         "init x float 200,3,1000 rand; y = Transpose(x) perm=[2,1,0]",
         "init x float 300,2,900 rand; init z float 300,1,900 rand; y = Concat(x, z) axis=1",
-        "init x float 1000,900 rand; init s int64 2 -1 3; init e int64 2 -9999 9999; init a int64 2 0 1; "
-        "init p int64 2 -1 2; y = Slice(x, s, e, a, p)",
+        ("init x float 1000,900 rand; init s int64 2 -1 3; init e int64 2 -9999 9999; init a int64 2 0 1; "
+         "init p int64 2 -1 2; y = Slice(x, s, e, a, p)"),
         "init x float 1,900 rand; init s int64 2 700 900; y = Expand(x, s)",
         "init x float 700,800 rand; init p int64 4 3 4 5 6; y = Pad(x, p) mode='reflect'",
         "init x float 2,3,200,200 rand; init s float 4 1 1 1.5 2; y = Resize(x, _, s) mode='cubic'",
