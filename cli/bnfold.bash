@@ -5,12 +5,12 @@ _bnfold()
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command=fold i
     local commands='plan check run convert explain help'
     local fold='--output --in-place --strict --leftover --check --samples --seed --data --dim
-        --rtol --atol --require-run --max-u --keep-failed --heal --only --skip
+        --rtol --atol --require-run --save-failing --max-u --keep-failed --heal --only --skip
         --assume-inference --keep-overridable --fsync --threads --json --quiet --verbose --progress --color --help --version'
     local plan='--strict --leftover --only --skip --assume-inference --keep-overridable --json --quiet --verbose
         --color --help'
-    local check='--strict --check --samples --seed --data --dim --rtol --atol --require-run --max-u --keep-overridable
-        --match --threads --json --quiet --verbose --progress --color --help'
+    local check='--strict --check --samples --seed --data --dim --rtol --atol --require-run --save-failing --max-u
+        --keep-overridable --match --threads --json --quiet --verbose --progress --color --help'
     local run='--output --data --samples --seed --dim --precision --taps --threads --help'
     local convert='--output --lossy --fsync --threads --help'
     if [[ $word == = ]]; then

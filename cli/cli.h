@@ -36,7 +36,7 @@ struct bnf_cli_settings {
     unsigned threads, samples;
     uint64_t seed;
     double max_u, rtol, atol;
-    const char *data;
+    const char *data, *save_failing;
     struct bnf_cli_patterns only, skip, dims, taps;
 };
 

@@ -267,6 +267,8 @@ static int check_options(const struct reader *reader)
         return bnf_cli_fail("'--quiet' and '--verbose' exclude each other");
     if (settings->check != 0 && settings->require_run)
         return bnf_cli_fail("'--require-run' needs '--check=proof,run'");
+    if (settings->check != 0 && settings->save_failing)
+        return bnf_cli_fail("'--save-failing' needs '--check=proof,run'");
     if (settings->data && settings->dims.count)
         return bnf_cli_fail("'--dim' is for made-up inputs, '--data' gives real ones");
     return 0;

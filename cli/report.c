@@ -50,6 +50,7 @@ struct bnfold_options bnf_cli_options(const struct bnf_cli_settings *settings)
         .seed = settings->seed,
         .dims = settings->dims.count ? settings->dims.pattern : NULL,
         .data = settings->data,
+        .save_failing = settings->save_failing,
         .rtol = settings->rtol,
         .atol = settings->atol,
         .precision = (enum bnfold_precision)settings->precision,

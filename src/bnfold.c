@@ -188,12 +188,15 @@ static int compare_by_runs(struct bnfold_report *report, const struct bnfold_opt
         .threads = threads(options),
         .match_by_position = options->match_position,
         .assume_inference = options->assume_inference,
+        .save_failing = options->save_failing,
         .progress = options->progress,
         .progress_context = options->progress_context};
     double start = now();
     int status = bnf_run_compare(c->reference, c->candidate, &how, &run, err);
     if (!status) {
         status = bnf_report_run(report, &run, err);
+        if (!status)
+            status = bnf_report_saved(report, options->save_failing, &run, err);
         bnf_run_free(&run);
     }
     report->seed = options->seed;

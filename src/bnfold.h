@@ -34,6 +34,7 @@ struct bnfold_options {
     uint64_t seed;                         /* of these */
     const char *const *dims;               /* "NAME=N": open extents of inputs, NULL-terminated; NULL: none */
     const char *data;                      /* run on these instead: .npz, .npy, a folder; NULL: none */
+    const char *save_failing;              /* a folder for the inputs and outputs on which runs differ; NULL: none */
     double rtol, atol;                     /* > 0: elementwise limits of a run, on top of its own */
     enum bnfold_precision precision;       /* bnfold_run: what to compute in */
     const char *const *taps;               /* bnfold_run: inner values to give out too, glob patterns; NULL: none */

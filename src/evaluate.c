@@ -4,6 +4,7 @@
 #include "base/threads.h"
 #include "check/feeds.h"
 #include "eval/eval.h"
+#include "eval/feed.h"
 #include "graph/shapes.h"
 #include "onnx/npy.h"
 
@@ -140,35 +141,21 @@ static void print_array(
 
 /* ---- writing ---- */
 
-/* The type an array is written as: its own, where NumPy has it; what was computed in double, as double. */
+/* The type an array is written as: its own; what was computed in double, as double. */
 static int written_type(const struct bnf_array *a)
 {
-    if (a->kind == BNF_KIND_REAL && a->precision == BNF_PRECISION_DOUBLE)
-        return BNF_DTYPE_DOUBLE;
-    return a->dtype == BNF_DTYPE_BFLOAT16 ? BNF_DTYPE_FLOAT : a->dtype;
+    return a->kind == BNF_KIND_REAL && a->precision == BNF_PRECISION_DOUBLE ? BNF_DTYPE_DOUBLE : a->dtype;
 }
 
 /* The elements in the form of a file, in the arena. */
 static int store(struct evaluation *e, const char *name, const struct bnf_array *a, struct bnf_err *err)
 {
-    if (a->kind != BNF_KIND_REAL && a->kind != BNF_KIND_INT)
+    struct bnf_tensor t;
+    int status = bnf_feed_tensor(a, written_type(a), &e->arena, &t, err);
+    if (status > 0)
         return bnf_fail(err, BNF_EINPUT, "output '%.200s' cannot be written: it holds no numbers", name);
-    struct bnf_tensor t = {.dtype = written_type(a), .rank = (uint32_t)a->rank, .count = a->count};
-    int64_t *dims = bnf_arena_alloc(&e->arena, a->rank, sizeof *dims);
-    size_t width = bnf_dtype_bits(t.dtype) / 8;
-    uint8_t *data = bnf_arena_alloc(&e->arena, a->count, width);
-    if (!dims || !data)
-        return bnf_fail_memory(err);
-    memcpy(dims, a->dims, a->rank * sizeof *dims);
-    for (size_t i = 0; i < a->count; i++) {
-        if (a->kind == BNF_KIND_REAL)
-            bnf_from_double(t.dtype, &(double){bnf_array_at(a, i)}, 1, data, i);
-        else
-            memcpy(data + i * width, (const int64_t *)a->data + i, width); /* little-endian: the low bytes */
-    }
-    t.dims = dims;
-    t.data = data;
-    t.bytes = a->count * width;
+    if (status)
+        return status;
     e->tensors[e->tensor_count++] = (struct bnf_named_tensor){.name = name, .tensor = t};
     return BNF_OK;
 }

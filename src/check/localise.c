@@ -14,12 +14,12 @@ struct common {
     uint8_t *state; /* per value of the reference */
 };
 
-static bool find_common(const struct bnf_runner *r, struct common *c)
+static bool find_common(struct bnf_runner *r, struct common *c)
 {
     const struct bnf_graph *a = &r->graph[0], *b = &r->graph[1];
     c->ref = bnf_alloc(a->value_count, sizeof *c->ref);
     c->new = bnf_alloc(a->value_count, sizeof *c->new);
-    c->state = bnf_alloc(a->value_count, 1);
+    c->state = bnf_arena_alloc(&r->arena, a->value_count, 1);
     if (!c->ref || !c->new || !c->state)
         return false;
     for (size_t i = 0; i < a->scopes[0].order_count; i++) {
@@ -110,11 +110,14 @@ int bnf_runner_localise(struct bnf_runner *r, size_t output, size_t sample, stru
         r->run->diverges = name ? bnf_arena_copy(&r->run->arena, name, strlen(name)) : NULL;
         if (name && !r->run->diverges)
             status = bnf_fail_memory(err);
+        for (bnf_id i = 0; i < g->value_count; i++)
+            c.state[i] = c.state[i] == AGREES;
+        r->parting = value;
+        r->agreeing = value == BNF_NONE ? NULL : c.state;
     }
     bnf_free(stack);
     bnf_free(seen);
     bnf_free(c.ref);
     bnf_free(c.new);
-    bnf_free(c.state);
     return status == BNF_RUN_TROUBLE ? BNF_OK : status; /* then nobody knows where */
 }

@@ -315,6 +315,7 @@ static int explain_trouble(struct bnf_runner *r, struct bnf_err *err)
         return bnf_fail(
             err, BNF_EINPUT, "the model does not take '%.200s': %s", r->options->data, r->trouble.text);
     }
+    r->failing = r->trouble.sample;
     run->note = bnf_arena_format(&run->arena, format, r->trouble.text);
     return run->note ? BNF_OK : bnf_fail_memory(err);
 }
@@ -360,8 +361,12 @@ static int judge(struct bnf_runner *r, struct bnf_err *err)
                                        : BNF_RUN_INCOMPLETE;
     if (run->verdict == BNF_RUN_INCONCLUSIVE && !run->note)
         run->note = judged ? "all outputs are constant on these inputs" : "no output could be compared";
-    if (!status && failing != SIZE_MAX && r->metrics[failing].failed_sample != SIZE_MAX)
-        status = bnf_runner_localise(r, failing, r->metrics[failing].failed_sample, err);
+    if (failing == SIZE_MAX)
+        return status;
+    r->failing = r->metrics[failing].failed_sample;
+    r->failing_precision = is_wide(r, failing) ? BNF_PRECISION_DOUBLE : BNF_PRECISION_FLOAT;
+    if (!status && r->failing != SIZE_MAX)
+        status = bnf_runner_localise(r, failing, r->failing, err);
     return status;
 }
 
@@ -390,13 +395,15 @@ static int run_all(struct bnf_runner *r, struct bnf_err *err)
     run->coverage = r->node_needed ? (double)r->node_runs / (double)r->node_needed : run->samples && !status;
     if (status == BNF_RUN_TROUBLE)
         status = explain_trouble(r, err);
+    if (!status && run->verdict == BNF_RUN_DIFFERENT && r->options->save_failing && r->failing != SIZE_MAX)
+        status = bnf_runner_save_failing(r, err);
     return status;
 }
 
 int bnf_run_compare(struct bnf_model *reference, struct bnf_model *candidate,
     const struct bnf_run_options *options, struct bnf_run *run, struct bnf_err *err)
 {
-    struct bnf_runner r = {.options = options, .run = run};
+    struct bnf_runner r = {.options = options, .run = run, .failing = SIZE_MAX, .parting = BNF_NONE};
     struct bnf_model *const models[2] = {reference, candidate};
     *run = (struct bnf_run){.verdict = BNF_RUN_AGREES};
     bnf_arena_init(&run->arena, 0);

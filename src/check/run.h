@@ -26,6 +26,7 @@ struct bnf_run_options {
     unsigned threads;
     bool match_by_position;
     bool assume_inference;                                    /* as in struct bnf_proof_options */
+    const char *save_failing; /* a folder for what a failed run needs to be looked into; NULL: none */
     void (*progress)(void *context, size_t done, size_t all); /* NULL: none */
     void *progress_context;
 };
@@ -70,6 +71,8 @@ struct bnf_run {
     double worst[5]; /* the five largest |Δ| */
     const char *worst_text[5];
     size_t buckets[9]; /* how many |Δ| in [0,1e-7), [1e-7,1e-6) … [1e-1,1), [1,∞) */
+    const char *saved[4]; /* names of the files that were put into the folder options->save_failing; static */
+    size_t saved_count;
     bool has_labels;   /* the data brought labels: accuracy before and after */
     size_t correct_ref, correct_new, labelled;
 };

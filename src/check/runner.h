@@ -44,6 +44,10 @@ struct bnf_runner {
     bool wide;                        /* discrete outputs are judged by the runs in double, too */
     bool lacks;                       /* the candidate left an output out that the reference computed */
     bool unexpected;                  /* given outputs are not what the reference computes */
+    size_t failing;                   /* a sample on which they differ; SIZE_MAX: none is known */
+    enum bnf_precision failing_precision; /* that shows it */
+    bnf_id parting;                   /* the value that localise found; BNF_NONE */
+    uint8_t *agreeing;                /* per value of the reference: both agree on it; NULL without parting */
     struct {
         int side, status;
         size_t sample;
@@ -75,8 +79,13 @@ size_t bnf_runner_place(const struct bnf_runner *r, size_t sample, size_t output
 int bnf_runner_draw_again(struct bnf_runner *r, struct bnf_err *err);
 
 /* Finds the first value in topological order that both models name, that disagrees, and by which the
- * disagreement reaches an output of the reference; sets run->diverges, which stays NULL when there is none.
- */
+ * disagreement reaches an output of the reference; sets run->diverges, which stays NULL when there is none,
+ * parting and agreeing. */
 int bnf_runner_localise(struct bnf_runner *r, size_t output, size_t sample, struct bnf_err *err);
+
+/* Writes the inputs of the failing sample, both models' outputs and the part of the reference that computes the
+ * parting value into the folder that the options name, as far as there are any: run->saved says which. BNF_EIO,
+ * BNF_EUSAGE when that would replace an input; BNF_EINPUT, BNF_ENOMEM. */
+int bnf_runner_save_failing(struct bnf_runner *r, struct bnf_err *err);
 
 #endif

@@ -3,6 +3,8 @@
 #include "eval/operator.h"
 #include "eval/sequence.h"
 
+#include <string.h>
+
 static int from_text(struct bnf_budget *budget, const Onnx__TensorProto *proto, struct bnf_arena *arena,
     enum bnf_precision precision, struct bnf_array **out, struct bnf_err *err)
 {
@@ -95,4 +97,31 @@ int bnf_feed_array(struct bnf_budget *budget, const struct bnf_data *data, enum 
     }
     *out = bnf_nothing_new(BNF_DTYPE_UNDEFINED);
     return *out ? BNF_OK : bnf_fail_memory(err);
+}
+
+int bnf_feed_tensor(const struct bnf_array *a, int dtype, struct bnf_arena *arena, struct bnf_tensor *out,
+    struct bnf_err *err)
+{
+    if (a->kind != BNF_KIND_REAL && a->kind != BNF_KIND_INT)
+        return BNF_CANNOT;
+    struct bnf_tensor t = {.dtype = dtype == BNF_DTYPE_BFLOAT16 ? BNF_DTYPE_FLOAT : dtype,
+        .rank = (uint32_t)a->rank,
+        .count = a->count};
+    int64_t *dims = bnf_arena_alloc(arena, a->rank, sizeof *dims);
+    size_t width = bnf_dtype_bits(t.dtype) / 8;
+    uint8_t *data = bnf_arena_alloc(arena, a->count, width);
+    if (!dims || !data)
+        return bnf_fail_memory(err);
+    memcpy(dims, a->dims, a->rank * sizeof *dims);
+    for (size_t i = 0; i < a->count; i++) {
+        if (a->kind == BNF_KIND_REAL)
+            bnf_from_double(t.dtype, &(double){bnf_array_at(a, i)}, 1, data, i);
+        else
+            memcpy(data + i * width, (const int64_t *)a->data + i, width); /* little-endian: the low bytes */
+    }
+    t.dims = dims;
+    t.data = data;
+    t.bytes = a->count * width;
+    *out = t;
+    return BNF_OK;
 }

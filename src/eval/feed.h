@@ -1,4 +1,4 @@
-/* Loaded values as arrays: what a run is fed with and compared to. */
+/* Loaded values as arrays: what a run is fed with and compared to; and arrays as what files hold. */
 #ifndef BNF_EVAL_FEED_H
 #define BNF_EVAL_FEED_H
 
@@ -9,5 +9,10 @@
  * arena must outlive it. BNF_CANNOT for element types that arrays do not hold; BNF_ENOMEM. */
 int bnf_feed_array(struct bnf_budget *budget, const struct bnf_data *data, enum bnf_precision precision,
     struct bnf_arena *arena, struct bnf_array **out, struct bnf_err *err);
+
+/* The elements of a REAL or INT array as a tensor in the arena, of a type of the same kind; bfloat16, which NumPy does
+ * not have, becomes float. BNF_CANNOT for other arrays, without a sentence; BNF_ENOMEM. */
+int bnf_feed_tensor(const struct bnf_array *array, int dtype, struct bnf_arena *arena, struct bnf_tensor *out,
+    struct bnf_err *err);
 
 #endif

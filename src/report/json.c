@@ -244,6 +244,11 @@ static void build(struct writer *w, cJSON *root, const struct bnfold_report *rep
     }
     proof(w, root, &report->proof);
     run(w, root, report);
+    if (report->saved_folder) {
+        cJSON *saved = object(w, root, "saved");
+        text(w, saved, "folder", report->saved_folder);
+        strings(w, saved, "files", (const char **)(uintptr_t)report->saved, report->saved_count);
+    }
     text(w, root, "verdict", bnf_verdict_name(report->verdict));
     boolean(w, root, "by_runs", report->by_runs);
     boolean(w, root, "unchanged", report->unchanged);

@@ -88,6 +88,9 @@ struct bnfold_report {
     bool strict_failed; /* --strict, and a BatchNormalization stays */
     struct bnf_report_proof proof;
     struct bnf_report_run run;
+    const char *saved_folder; /* --save-failing: where the files of a failed run are; NULL: there are none */
+    const char *saved[4];     /* their names; static */
+    size_t saved_count;
     uint64_t seed;
     struct bnf_report_healed *healed;
     size_t healed_count;
@@ -114,6 +117,10 @@ int bnf_report_healed(struct bnfold_report *report, const char *name, const char
 /* Copies what a proof found, and what runs found. BNF_ENOMEM. */
 int bnf_report_proof(struct bnfold_report *report, const struct bnf_proof *proof, struct bnf_err *err);
 int bnf_report_run(struct bnfold_report *report, const struct bnf_run *run, struct bnf_err *err);
+
+/* Notes what a failed run left in a folder. BNF_ENOMEM. */
+int bnf_report_saved(
+    struct bnfold_report *report, const char *folder, const struct bnf_run *run, struct bnf_err *err);
 
 /* Sets the verdict that follows from both. strict: runs alone are not enough. require_run: they have to be complete. */
 void bnf_report_judge(struct bnfold_report *report, bool strict, bool require_run);

@@ -37,6 +37,17 @@ int bnf_report_run(struct bnfold_report *report, const struct bnf_run *run, stru
     return ok ? BNF_OK : bnf_fail_memory(err);
 }
 
+int bnf_report_saved(
+    struct bnfold_report *report, const char *folder, const struct bnf_run *run, struct bnf_err *err)
+{
+    if (!run->saved_count)
+        return BNF_OK;
+    report->saved_folder = bnf_report_text(report, folder);
+    report->saved_count = run->saved_count;
+    memcpy(report->saved, run->saved, sizeof report->saved);
+    return report->saved_folder ? BNF_OK : bnf_fail_memory(err);
+}
+
 void bnf_report_judge(struct bnfold_report *report, bool strict, bool require_run)
 {
     const struct bnf_report_proof *proof = &report->proof;

@@ -483,6 +483,15 @@ static void print_run(struct page *page, const struct bnf_report_run *report, in
 
 static void print_output(struct page *page, const struct bnfold_report *report)
 {
+    for (size_t i = 0; i < report->saved_count; i++) {
+        if (i == 0)
+            label(page, NULL, "saved");
+        put(page, i ? ", " : report->saved_folder);
+        put(page, i ? "" : ": ");
+        put(page, report->saved[i]);
+    }
+    if (report->saved_count)
+        end_line(page);
     if (report->command != BNF_COMMAND_FOLD)
         return;
     label(page, NULL, "wrote");
