@@ -99,6 +99,29 @@ static bool same_output_type(const struct bnf_shape *a, const struct bnf_shape *
     return true;
 }
 
+/* What the two files declare of an output, whatever the values turn out to be. */
+static bool same_declaration(const Onnx__ValueInfoProto *a, const Onnx__ValueInfoProto *b)
+{
+    const Onnx__TypeProto *left = a->type, *right = b->type;
+    if (!left || !right || left->value_case == ONNX__TYPE_PROTO__VALUE__NOT_SET ||
+        right->value_case == ONNX__TYPE_PROTO__VALUE__NOT_SET)
+        return true;
+    if (left->value_case != right->value_case)
+        return false;
+    if (left->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE)
+        return true;
+    const Onnx__TypeProto__Tensor *x = left->tensor_type, *y = right->tensor_type;
+    if (x->elem_type != y->elem_type)
+        return false;
+    for (size_t i = 0; x->shape && y->shape && i < x->shape->n_dim && i < y->shape->n_dim; i++) {
+        const Onnx__TensorShapeProto__Dimension *m = x->shape->dim[i], *n = y->shape->dim[i];
+        if (m->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE &&
+            n->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && m->dim_value != n->dim_value)
+            return false;
+    }
+    return true;
+}
+
 /* ---- inputs ---- */
 
 /* An input that a caller must give; those with a default count as constants unless told otherwise. */
@@ -237,6 +260,8 @@ bool bnf_match_outputs(struct bnf_prover *p)
         else if (!same_output_type(x, y))
             bnf_find(p, BNF_PROOF_REFUTED, left, NULL, 0, "output '%s' is %s instead of %s", left,
                 shape_text(y, one, sizeof one), shape_text(x, other, sizeof other));
+        else if (!same_declaration(a->graph->output[i], b->graph->output[i]))
+            bnf_find(p, BNF_PROOF_REFUTED, left, NULL, 0, "output '%s' is declared with another type", left);
     }
     return true;
 }

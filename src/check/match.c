@@ -68,6 +68,13 @@ static bool comparable(const struct bnf_prover *p, bnf_id ref, bnf_id new)
     return a->bound[a->graph.values[ref].scope] == b->graph.values[new].scope;
 }
 
+static void use(struct bnf_prover *p, bnf_id ref, bnf_id new)
+{
+    bnf_id at = bnf_table_get(&p->memo, pair_key(ref, new));
+    if (at != BNF_NONE)
+        p->pairs[at].used = true;
+}
+
 static bool paired(const struct bnf_prover *p, bnf_id ref, bnf_id new)
 {
     const struct bnf_pair *pair = bnf_pair_of(p, ref, new);
@@ -84,6 +91,7 @@ static bool meet(struct bnf_prover *p, struct bnf_chain chain[2], struct bnf_are
         for (unsigned i = 0; i < chain[0].count; i++)
             for (unsigned j = i < seen[0] ? seen[1] : 0; j < chain[1].count; j++)
                 if (paired(p, chain[0].links[i].value, chain[1].links[j].value)) {
+                    use(p, chain[0].links[i].value, chain[1].links[j].value);
                     link[0] = i;
                     link[1] = j;
                     return true;
@@ -114,77 +122,6 @@ enum bnf_outcome bnf_align(struct bnf_prover *p, struct bnf_chain chain[2], stru
     tally->sub[0] = first[0];
     tally->sub[1] = first[1];
     return outcome;
-}
-
-/* ---- constants ---- */
-
-static enum bnf_outcome compare_constants(
-    struct bnf_prover *p, const struct bnf_tensor *ref, const struct bnf_tensor *new)
-{
-    if (bnf_tensor_same(ref, new))
-        return BNF_EQUAL;
-    char left[128], right[128];
-    if (ref->dtype != new->dtype || ref->rank != new->rank || ref->bytes != new->bytes ||
-        (ref->rank && memcmp(ref->dims, new->dims, ref->rank * sizeof *ref->dims) != 0)) {
-        bnf_say(p, "a constant is %s of %s instead of %s of %s", bnf_dtype_name(new->dtype),
-            bnf_dims_text(new->dims, new->rank, left, sizeof left), bnf_dtype_name(ref->dtype),
-            bnf_dims_text(ref->dims, ref->rank, right, sizeof right));
-        return BNF_DIFFERENT;
-    }
-    size_t byte = 0;
-    while (ref->data[byte] == new->data[byte])
-        byte++;
-    size_t width = ref->count ? ref->bytes / ref->count : 0;
-    bnf_say(p, "constants of %s differ, first at element %zu", bnf_dtype_name(ref->dtype),
-        width ? byte / width : byte);
-    return BNF_DIFFERENT;
-}
-
-/* Elements of one axis repeat every `run` elements. */
-static size_t channel_of(const struct bnf_normal *map, const struct bnf_tensor *t, size_t index)
-{
-    size_t run = 1;
-    if (!map || map->axis < 0)
-        return 0;
-    for (uint32_t i = (uint32_t)map->axis + 1; i < t->rank; i++)
-        run *= (size_t)t->dims[i];
-    return index / run % map->channels;
-}
-
-/* A constant that an affine was worked into. */
-static enum bnf_outcome compare_mapped_constants(struct bnf_prover *p, const struct bnf_tensor *const t[2],
-    const struct bnf_normal *const map[2], struct bnf_tally *tally)
-{
-    if (!map[0] && !map[1])
-        return compare_constants(p, t[0], t[1]);
-    if (t[0]->dtype != t[1]->dtype || !bnf_dtype_is_float(t[0]->dtype) || t[0]->rank != t[1]->rank ||
-        (t[0]->rank && memcmp(t[0]->dims, t[1]->dims, t[0]->rank * sizeof *t[0]->dims) != 0)) {
-        bnf_say(p, "a constant differs in type or shape");
-        return BNF_DIFFERENT;
-    }
-    for (int i = 0; i < 2; i++)
-        if (map[i] && map[i]->axis >= 0 &&
-            (map[i]->axis >= (int)t[i]->rank || (uint64_t)t[i]->dims[map[i]->axis] != map[i]->channels))
-            return BNF_UNKNOWN;
-    unsigned tensors = 1 + (map[1] ? map[1]->scale_tensors + map[1]->shift_tensors : 0);
-    for (size_t i = 0; i < t[0]->count; i++) {
-        double value[2], size = 0;
-        for (int side = 1; side >= 0; side--) {
-            size_t c = channel_of(map[side], t[side], i);
-            double product = bnf_tensor_at(t[side], i) * bnf_scale_at(map[side], c);
-            value[side] = product + bnf_shift_at(map[side], c);
-            size = fabs(product) + bnf_size_at(map[side], c);
-        }
-        double k = bnf_error_in_u(t[0]->dtype, value[0], value[1], size, 1);
-        if (!bnf_accept(p, t[0]->dtype, tensors, k, tally)) {
-            p->said_u = k;
-            bnf_say(p, "element %zu of a constant is %.9g instead of %.9g: %.3g u off, allowed are %.4g", i,
-                value[1], value[0], k, bnf_limit(p, t[0]->dtype, tensors));
-            return BNF_DIFFERENT;
-        }
-    }
-    tally->changed = true;
-    return BNF_EQUAL;
 }
 
 /* ---- nodes ---- */
@@ -481,7 +418,7 @@ static enum bnf_outcome compare_ends(
         takes = cores && takes && bnf_core_takes(&core[i], map[i]);
     }
     if (constant[0] && constant[1])
-        return compare_mapped_constants(p, constant, map, tally);
+        return bnf_mapped_constants_compare(p, constant, map, tally);
     if (is_broken_apart(p, end[0], end[1]))
         return BNF_DIFFERENT;
     if (takes && (outcome = bnf_core_compare(p, core, map, tally)) != BNF_UNKNOWN)
@@ -552,7 +489,7 @@ static enum bnf_outcome compare(struct bnf_prover *p, bnf_id ref, bnf_id new, st
     return p->status ? BNF_UNKNOWN : outcome;
 }
 
-enum bnf_outcome bnf_equal(struct bnf_prover *p, bnf_id ref, bnf_id new)
+enum bnf_outcome bnf_try(struct bnf_prover *p, bnf_id ref, bnf_id new)
 {
     ref = bnf_canon(&p->side[0], ref);
     new = bnf_canon(&p->side[1], new);
@@ -568,6 +505,14 @@ enum bnf_outcome bnf_equal(struct bnf_prover *p, bnf_id ref, bnf_id new)
     p->depth--;
     if (!p->status)
         remember(p, ref, new, outcome, &tally);
+    return outcome;
+}
+
+enum bnf_outcome bnf_equal(struct bnf_prover *p, bnf_id ref, bnf_id new)
+{
+    enum bnf_outcome outcome = bnf_try(p, ref, new);
+    if (outcome == BNF_EQUAL)
+        use(p, bnf_canon(&p->side[0], ref), bnf_canon(&p->side[1], new));
     return outcome;
 }
 

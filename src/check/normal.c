@@ -112,6 +112,7 @@ static bool is_assumed_inference(const struct bnf_prover *p, const struct bnf_gr
         if (value != BNF_NONE && (g->values[value].use_count || g->values[value].output_uses))
             return false;
     }
+    p->proof->assumed_inference = true;
     return true;
 }
 

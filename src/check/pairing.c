@@ -30,7 +30,7 @@ static void add(struct bnf_prover *p, struct candidates *list, bnf_id value)
 /* Compares and remembers the best partner so far. True when no better one is worth looking for. */
 static bool try(struct bnf_prover *p, bnf_id ref, bnf_id new)
 {
-    enum bnf_outcome outcome = bnf_equal(p, ref, new);
+    enum bnf_outcome outcome = bnf_try(p, ref, new);
     if (outcome == BNF_DIFFERENT && p->suspect[new] == BNF_NONE)
         p->suspect[new] = ref;
     if (outcome != BNF_EQUAL)

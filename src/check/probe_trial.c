@@ -234,7 +234,7 @@ static double products(const struct bnf_graph *g, bnf_id node)
     bnf_id other = bnf_node_input(g, node, 1);
     double many = 1;
     size_t count;
-    if (bnf_node_is(g, node, "Conv") || bnf_node_is(g, node, "ConvTranspose")) {
+    if (other != BNF_NONE && (bnf_node_is(g, node, "Conv") || bnf_node_is(g, node, "ConvTranspose"))) {
         const struct bnf_shape *w = &g->values[other].shape;
         for (int i = 1; i < w->rank; i++)
             many *= (double)w->dims[i];

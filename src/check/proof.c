@@ -232,24 +232,25 @@ static void compare_outputs(struct bnf_prover *p)
     bnf_free(seen);
 }
 
-/* Counts the pairs whose cones are not node for node the same, and the worst error that was accepted. */
+/* Counts the pairs whose cones are not node for node the same, and the worst error that was accepted: of the values' own
+ * pairs, and of whatever else a comparison rested on (a value that the candidate left out, say). */
 static void count_pairs(struct bnf_prover *p)
 {
     struct bnf_proof *proof = p->proof;
-    const struct bnf_graph *g = &p->side[BNF_REF].graph, *h = &p->side[BNF_NEW].graph;
+    const struct bnf_graph *g = &p->side[BNF_REF].graph;
     char node[512];
-    for (bnf_id new = 0; new < h->value_count && !p->status; new ++) {
-        const struct bnf_pair *pair =
-            p->partner[new] == BNF_NONE ? NULL : bnf_pair_of(p, p->partner[new], new);
-        if (!pair || pair->outcome != BNF_EQUAL || bnf_is_constant(&p->side[BNF_NEW].constants, new))
+    for (size_t i = 0; i < p->pair_count && !p->status; i++) {
+        const struct bnf_pair *pair = &p->pairs[i];
+        bnf_id ref = pair->value[BNF_REF], new = pair->value[BNF_NEW], producer = g->values[ref].producer;
+        bool own = p->partner[new] == ref && !bnf_is_constant(&p->side[BNF_NEW].constants, new);
+        if (pair->outcome != BNF_EQUAL || (!own && !pair->used))
             continue;
-        proof->cut_points += pair->tally.changed;
-        proof->cut_points_proved += pair->tally.changed;
+        proof->cut_points += own && pair->tally.changed;
+        proof->cut_points_proved += own && pair->tally.changed;
         if (pair->tally.u > proof->worst_u)
             proof->worst_u = pair->tally.u;
         if (!pair->tally.warn)
             continue;
-        bnf_id ref = pair->value[BNF_REF], producer = g->values[ref].producer;
         bnf_find(p, BNF_PROOF_WARN, g->values[ref].name,
             producer == BNF_NONE ? NULL : bnf_node_text(g, producer, node, sizeof node), pair->tally.u,
             "a stored number is %.3g u from the exact one", pair->tally.u);

@@ -35,6 +35,7 @@ struct bnf_proof {
     enum bnf_proof_verdict verdict;
     bool identical;               /* the two files hold the same bytes */
     bool with_defaults;           /* inputs with a default value were frozen: "with the default values" */
+    bool assumed_inference; /* training mode was taken for inference mode, as options.assume_inference says */
     bool same_draws;              /* random operators are in it: "for the same draws" */
     const char *shapes;           /* extents that free dimensions were probed with, "N = 2 and 3": what is proved holds
                                      for these; NULL: for all */

@@ -67,6 +67,7 @@ struct bnf_tally {
 /* A pair that was compared. */
 struct bnf_pair {
     bnf_id value[2];
+    bool used; /* another comparison rested on it, be it the values' own pair or not: its error counts */
     enum bnf_outcome outcome;
     struct bnf_tally tally;
     bool probed, refutes; /* refutes: probing saw that the outputs differ, if this is a pair of outputs */
@@ -242,12 +243,17 @@ enum bnf_outcome bnf_operator_compare(struct bnf_prover *p, bnf_id ref, bnf_id n
 enum bnf_purity { BNF_PURE = 1, BNF_STRANGE, BNF_DRAWS };
 enum bnf_purity bnf_purity_of(struct bnf_prover *p, struct bnf_side *side, bnf_id node);
 
+/* Two constants of the same type and shape, each under a map of its own (NULL: none). */
+enum bnf_outcome bnf_mapped_constants_compare(struct bnf_prover *p, const struct bnf_tensor *const t[2],
+    const struct bnf_normal *const map[2], struct bnf_tally *tally);
+
 /* Two constants that are no numbers: strings, sparse tensors, types without values here. */
 enum bnf_outcome bnf_other_constant_compare(struct bnf_prover *p, bnf_id ref, bnf_id new);
 
 /* --- match.c: pairs --- */
 
-/* Are two values equal? Remembered. */
+/* Are two values equal? Remembered. bnf_try only looks; with bnf_equal the answer is about to be used. */
+enum bnf_outcome bnf_try(struct bnf_prover *p, bnf_id ref, bnf_id new);
 enum bnf_outcome bnf_equal(struct bnf_prover *p, bnf_id ref, bnf_id new);
 
 /* The remembered pair; NULL when they were not compared. */

@@ -412,6 +412,7 @@ int bnf_run_compare(struct bnf_model *reference, struct bnf_model *candidate,
     if (!status)
         status = run_all(&r, err);
     drop_kept(&r);
+    bnf_budget_clear(&r.budget);
     bnf_feeds_free(&r.feeds);
     bnf_constants_free(&r.constants);
     bnf_graph_free(&r.graph[0]);

@@ -44,7 +44,6 @@ static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
     struct bnf_err *err)
 {
     struct bnf_tensor w;
-    enum bnf_reason reason = BNF_REASON_NONE;
     char text[256];
     bnf_node_text(fold->graph, node, text, sizeof text);
     int answer = bnf_layer_constant(fold, plan, node, 1, BNF_REASON_WEIGHT_DYNAMIC, &w, err);
@@ -58,7 +57,7 @@ static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
         .outer = (size_t)(w.dims[0] / groups),
         .inner = (size_t)w.dims[1],
         .run = w.count / (size_t)w.dims[0] / (size_t)w.dims[1]};
-    answer = bnf_fold_weight(fold, bnf_node_input(fold->graph, node, 1), block, &layer->weight, &reason, err);
+    answer = bnf_layer_weight(fold, plan, node, 1, block, &layer->weight, err);
     if (answer)
         return answer;
     layer->outputs_outer = !transposed;
@@ -184,7 +183,8 @@ static bool is_pointwise(struct bnf_fold *fold, bnf_id node, const struct bnf_te
     for (size_t i = 2; i < weight->rank; i++)
         if (weight->dims[i] != 1)
             return false;
-    return all_are(proto, "strides", 1) && all_are(proto, "output_padding", 0) &&
+    bool same = bnf_attr_is(proto, "auto_pad", "SAME_UPPER") || bnf_attr_is(proto, "auto_pad", "SAME_LOWER");
+    return !same && all_are(proto, "strides", 1) && all_are(proto, "output_padding", 0) &&
            !bnf_attr_find(proto, "output_shape");
 }
 

@@ -62,7 +62,6 @@ static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
     struct bnf_err *err)
 {
     struct bnf_tensor b;
-    enum bnf_reason reason = BNF_REASON_NONE;
     char text[256];
     int answer = bnf_layer_constant(fold, plan, node, 1, BNF_REASON_WEIGHT_DYNAMIC, &b, err);
     if (answer)
@@ -71,7 +70,7 @@ static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
         return bnf_refuse(fold, plan, BNF_REASON_SHAPE_UNKNOWN, "input B of '%s' is no matrix",
             bnf_node_text(fold->graph, node, text, sizeof text));
     struct bnf_block block = {1, (size_t)b.dims[0], (size_t)b.dims[1], 1};
-    answer = bnf_fold_weight(fold, bnf_node_input(fold->graph, node, 1), block, &layer->weight, &reason, err);
+    answer = bnf_layer_weight(fold, plan, node, 1, block, &layer->weight, err);
     if (answer)
         return answer;
     layer->transposed = bnf_attr_int(fold->graph->nodes[node].proto, "transB", 0) != 0;

@@ -28,6 +28,19 @@ int bnf_layer_constant(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node
     return BNF_ANSWER_YES;
 }
 
+int bnf_layer_weight(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, uint32_t slot, struct bnf_block block,
+    struct bnf_pending **out, struct bnf_err *err)
+{
+    bnf_id value = bnf_node_input(fold->graph, node, slot);
+    enum bnf_reason reason;
+    char text[256];
+    int answer = bnf_fold_weight(fold, value, block, out, &reason, err);
+    if (answer != BNF_ANSWER_NO)
+        return answer;
+    return bnf_refuse(fold, plan, reason, "the weight '%s' of '%s' was computed from constants by a folded affine",
+        bnf_fold_name(fold, value), bnf_node_text(fold->graph, node, text, sizeof text));
+}
+
 int bnf_layer_expand(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct bnf_affine *affine,
     int axis, size_t channels, struct bnf_affine *out)
 {

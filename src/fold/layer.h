@@ -9,6 +9,10 @@
 int bnf_layer_constant(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, uint32_t slot,
     enum bnf_reason dynamic, struct bnf_tensor *out, struct bnf_err *err);
 
+/* The pending weight of a layer's slot, in this block form; YES, a refusal, or BNF_ENOMEM. */
+int bnf_layer_weight(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, uint32_t slot, struct bnf_block block,
+    struct bnf_pending **out, struct bnf_err *err);
+
 /* The affine with one value for each of `channels` channels of `axis`; refuses when it has others or lies elsewhere. */
 int bnf_layer_expand(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct bnf_affine *affine,
     int axis, size_t channels, struct bnf_affine *out);

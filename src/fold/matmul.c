@@ -27,7 +27,6 @@ static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
         return bnf_refuse(fold, plan, why, "'%s' has no constant operand", text);
     }
     struct bnf_tensor w;
-    enum bnf_reason reason = BNF_REASON_NONE;
     int answer =
         bnf_layer_constant(fold, plan, node, right_constant ? 1 : 0, BNF_REASON_WEIGHT_DYNAMIC, &w, err);
     if (answer)
@@ -48,7 +47,7 @@ static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
     layer->free_outer = !right_constant;
     layer->free = right_constant ? block.inner : block.outer;
     layer->contracted = right_constant ? block.outer : block.inner;
-    return bnf_fold_weight(fold, right_constant ? right : left, block, &layer->weight, &reason, err);
+    return bnf_layer_weight(fold, plan, node, right_constant ? 1 : 0, block, &layer->weight, err);
 }
 
 /* One factor a channel repeated for every matrix of a batch. */

@@ -88,9 +88,13 @@ int bnf_fold_weight(struct bnf_fold *fold, bnf_id value, struct bnf_block block,
 {
     struct bnf_pending *pending = bnf_fold_pending(fold, value);
     struct bnf_tensor tensor;
-    if (pending && fold->graph->values[value].use_count == 1 && !pending->dense) {
-        if (pending->groups != block.groups || pending->outer != block.outer || pending->inner != block.inner)
-            bnf_bug("one layer, one block form");
+    *reason = BNF_REASON_NO_RULE;
+    if (pending && pending->dense)
+        return BNF_ANSWER_NO; /* a constant that an affine was worked into just now: the proof sees no weight there */
+    if (pending) {
+        bool same = pending->groups == block.groups && pending->outer == block.outer && pending->inner == block.inner;
+        if (!same || fold->graph->values[value].use_count != 1)
+            bnf_bug("a rewritten weight has one reader, and one block form");
         *out = pending;
         return BNF_ANSWER_YES;
     }

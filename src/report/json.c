@@ -142,6 +142,7 @@ static void proof(struct writer *w, cJSON *root, const struct bnf_report_proof *
     text(w, to, "verdict", from->done ? bnf_proof_verdict_name(from->verdict) : "skipped");
     boolean(w, to, "identical", from->identical);
     boolean(w, to, "with_defaults", from->with_defaults);
+    boolean(w, to, "assumed_inference", from->assumed_inference);
     boolean(w, to, "same_draws", from->same_draws);
     if (from->shapes)
         text(w, to, "shapes", from->shapes);

@@ -183,6 +183,7 @@ int bnf_report_proof(struct bnfold_report *report, const struct bnf_proof *proof
         .verdict = proof->verdict,
         .identical = proof->identical,
         .with_defaults = proof->with_defaults,
+        .assumed_inference = proof->assumed_inference,
         .same_draws = proof->same_draws,
         .cut_points = proof->cut_points,
         .cut_points_proved = proof->cut_points_proved,

@@ -51,7 +51,7 @@ struct bnf_report_totals {
 struct bnf_report_proof {
     bool done; /* false: skipped */
     enum bnf_proof_verdict verdict;
-    bool identical, with_defaults, same_draws;
+    bool identical, with_defaults, assumed_inference, same_draws;
     const char *shapes; /* extents the proof is restricted to, NULL: none */
     size_t cut_points, cut_points_proved;
     double worst_u;

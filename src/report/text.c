@@ -299,6 +299,7 @@ static void print_findings(struct page *page, const struct bnf_report_proof *pro
 static void put_scope(struct page *page, const struct bnf_report_proof *proof)
 {
     put(page, proof->with_defaults ? ", with the default values" : "");
+    put(page, proof->assumed_inference ? ", training mode taken for inference mode" : "");
     put(page, proof->same_draws ? ", for the same random draws" : "");
     if (proof->shapes)
         putf(page, ", with %s only", proof->shapes);

@@ -83,6 +83,9 @@ static const struct foldcase cases[] = {
     {"a loop's body", "in x float 2,4,5,6; in n int64 ?; in p bool ?; out z; init W float 4,4,1,1 rand\n" BN(4)
         "z = Loop(n, p, x) body={\n in i int64 1; in q bool 1; in a float 2,4,5,6; out r; out y\n"
         "r = Identity(q); c = Conv(a, W)\n" NORM "}\n", "y folded back c", {0}, true},
+    {"a normalized constant is a weight", "in x float 2,4; out y; init k float 4,3 rand; init s1 float 3 rand\n"
+        "init b1 float 3 rand; init v1 float 3 pos\n" BN(3)
+        "w = BatchNormalization(k, s1, b1, s1, v1); c = MatMul(x, w)\n" NORM, "w folded back w; y lowered no-rule"},
     {"parameters shared by a folded and a lowered one", "in x float 2,4,5,5; out z; init W float 4,4,1,1 rand\n" BN(4)
         "c = Conv(x, W)\n" NORM "r = Relu(y); z = BatchNormalization(r, s, b, m, v)\n",
         "y folded back c; z lowered producer-not-linear"},

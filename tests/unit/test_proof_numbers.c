@@ -387,9 +387,28 @@ static void test_flags(void **state)
     close_both(model);
 }
 
+/* An affine that the candidate left out is as wrong as the affine is not the identity, and said to be. */
+static void test_left_out(void **state)
+{
+    (void)state;
+    struct bnf_model ref, new;
+    struct bnf_proof proof;
+    struct bnf_err err = {0};
+    const struct bnf_proof_options options = {.foreign = true};
+    notation_read(&ref, "in x float 2,3; out y; init k float 1 1.000002; m = Mul(x, k); y = Relu(m)\n");
+    notation_read(&new, "in x float 2,3; out y; y = Relu(x)\n");
+    assert_int_equal(bnf_prove(&ref, &new, &options, &proof, &err), 0);
+    assert_int_equal(proof.verdict, BNF_PROOF_WARN);
+    assert_true(proof.worst_u > 33 && proof.worst_u < 35);
+    bnf_proof_free(&proof);
+    bnf_model_close(&ref);
+    bnf_model_close(&new);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_left_out),
         cmocka_unit_test(test_every_number),
         cmocka_unit_test(test_every_parameter),
         cmocka_unit_test(test_limits),

@@ -1,0 +1,74 @@
+/* Two constants, and two that affines were worked into. */
+#include "check/prover.h"
+
+#include <math.h>
+#include <string.h>
+
+static enum bnf_outcome compare_constants(
+    struct bnf_prover *p, const struct bnf_tensor *ref, const struct bnf_tensor *new)
+{
+    if (bnf_tensor_same(ref, new))
+        return BNF_EQUAL;
+    char left[128], right[128];
+    if (ref->dtype != new->dtype || ref->rank != new->rank || ref->bytes != new->bytes ||
+        (ref->rank && memcmp(ref->dims, new->dims, ref->rank * sizeof *ref->dims) != 0)) {
+        bnf_say(p, "a constant is %s of %s instead of %s of %s", bnf_dtype_name(new->dtype),
+            bnf_dims_text(new->dims, new->rank, left, sizeof left), bnf_dtype_name(ref->dtype),
+            bnf_dims_text(ref->dims, ref->rank, right, sizeof right));
+        return BNF_DIFFERENT;
+    }
+    size_t byte = 0;
+    while (ref->data[byte] == new->data[byte])
+        byte++;
+    size_t width = ref->count ? ref->bytes / ref->count : 0;
+    bnf_say(p, "constants of %s differ, first at element %zu", bnf_dtype_name(ref->dtype),
+        width ? byte / width : byte);
+    return BNF_DIFFERENT;
+}
+
+/* Elements of one axis repeat every `run` elements. */
+static size_t channel_of(const struct bnf_normal *map, const struct bnf_tensor *t, size_t index)
+{
+    size_t run = 1;
+    if (!map || map->axis < 0)
+        return 0;
+    for (uint32_t i = (uint32_t)map->axis + 1; i < t->rank; i++)
+        run *= (size_t)t->dims[i];
+    return index / run % map->channels;
+}
+
+/* A constant that an affine was worked into. */
+enum bnf_outcome bnf_mapped_constants_compare(struct bnf_prover *p, const struct bnf_tensor *const t[2],
+    const struct bnf_normal *const map[2], struct bnf_tally *tally)
+{
+    if (!map[0] && !map[1])
+        return compare_constants(p, t[0], t[1]);
+    if (t[0]->dtype != t[1]->dtype || !bnf_dtype_is_float(t[0]->dtype) || t[0]->rank != t[1]->rank ||
+        (t[0]->rank && memcmp(t[0]->dims, t[1]->dims, t[0]->rank * sizeof *t[0]->dims) != 0)) {
+        bnf_say(p, "a constant differs in type or shape");
+        return BNF_DIFFERENT;
+    }
+    for (int i = 0; i < 2; i++)
+        if (map[i] && map[i]->axis >= 0 &&
+            (map[i]->axis >= (int)t[i]->rank || (uint64_t)t[i]->dims[map[i]->axis] != map[i]->channels))
+            return BNF_UNKNOWN;
+    unsigned tensors = 1 + (map[1] ? map[1]->scale_tensors + map[1]->shift_tensors : 0);
+    for (size_t i = 0; i < t[0]->count; i++) {
+        double value[2], size = 0;
+        for (int side = 1; side >= 0; side--) {
+            size_t c = channel_of(map[side], t[side], i);
+            double product = bnf_tensor_at(t[side], i) * bnf_scale_at(map[side], c);
+            value[side] = product + bnf_shift_at(map[side], c);
+            size = fabs(product) + bnf_size_at(map[side], c);
+        }
+        double k = bnf_error_in_u(t[0]->dtype, value[0], value[1], size, 1);
+        if (!bnf_accept(p, t[0]->dtype, tensors, k, tally)) {
+            p->said_u = k;
+            bnf_say(p, "element %zu of a constant is %.9g instead of %.9g: %.3g u off, allowed are %.4g", i,
+                value[1], value[0], k, bnf_limit(p, t[0]->dtype, tensors));
+            return BNF_DIFFERENT;
+        }
+    }
+    tally->changed = true;
+    return BNF_EQUAL;
+}
