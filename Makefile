@@ -11,7 +11,9 @@ PREFIX ?= /usr/local
 WERROR ?=
 COUNT ?= 1000
 
-PACKAGES = libprotobuf-c libcjson openblas libzip
+PACKAGES = libprotobuf-c libcjson libzip
+# OpenBLAS is loaded when the evaluator first needs it, see src/eval/openblas.h.
+LOADED = openblas
 # What building and testing need, and what the networks of the zoo need on top.
 DEBIAN = gcc clang make pkg-config libprotobuf-c-dev protobuf-c-compiler libcjson-dev libopenblas-dev libzip-dev \
          libcmocka-dev valgrind python3 python3-numpy python3-onnx libonnx-testdata
@@ -30,11 +32,11 @@ OPT_valgrind = -O1 -g
 OPT = $(OPT_$(MODE))
 OUT = $(BUILD)/$(MODE)
 GEN = $(BUILD)/gen
-CPPFLAGS += -Isrc -I$(GEN) -DBNF_VERSION='"$(VERSION)"' $(shell pkg-config --cflags-only-I $(PACKAGES))
+CPPFLAGS += -Isrc -I$(GEN) -DBNF_VERSION='"$(VERSION)"' $(shell pkg-config --cflags-only-I $(PACKAGES) $(LOADED))
 CFLAGS += -std=c11 $(WARN) $(OPT) -pthread
 # Contracting a*b+c into one rounding would make the figures of fold and proof depend on the compiler.
 EXACT = -ffp-contract=off
-LDLIBS += $(shell pkg-config --libs $(PACKAGES)) -lm -pthread
+LDLIBS += $(shell pkg-config --libs $(PACKAGES)) -lm -ldl -pthread
 LDFLAGS += $(filter -fsanitize%,$(OPT))
 
 SRC := $(wildcard src/*.c src/*/*.c)

@@ -28,6 +28,7 @@ struct job {
     struct bnf_output output;
     struct bnf_heal heal;
     struct bnfold_report *report;
+    bool careful; /* weights are read before they are folded: some did not fit their type */
 };
 
 static double now(void)
@@ -142,6 +143,7 @@ static int fold(struct job *job, struct bnf_err *err)
         .only = options->only,
         .skip = job->heal.count ? job->heal.skip : options->skip,
         .version = BNF_VERSION,
+        .optimistic = job->report->command == BNF_COMMAND_FOLD && !job->careful,
         .threads = threads(options)};
     struct bnfold_report *report = job->report;
     double start = now();
@@ -247,6 +249,22 @@ static int verify(struct job *job, struct bnf_err *err)
     return status;
 }
 
+static int write_folded(struct job *job, struct bnf_err *err);
+
+/* A folded weight did not fit its type: everything once more, with a look at every weight before it is touched. */
+static int fold_carefully(struct job *job, struct bnf_err *err)
+{
+    job->careful = true;
+    bnf_output_discard(&job->output);
+    bnf_graph_free(&job->graph);
+    int status = bnf_model_reload(&job->model, job->input, err);
+    if (!status)
+        status = build(&job->graph, &job->model, job->options->keep_overridable, job->input, err);
+    if (!status)
+        status = fold(job, err);
+    return status || job->report->strict_failed ? status : write_folded(job, err);
+}
+
 static int write_folded(struct job *job, struct bnf_err *err)
 {
     double start = now();
@@ -265,6 +283,8 @@ static int write_folded(struct job *job, struct bnf_err *err)
         status = about(bnf_model_save(&job->model, &job->output.file, &how, &job->report->output.bytes, err),
             err, "write", job->path);
     job->report->seconds.write = now() - start;
+    if (!status && *job->result.unfit && !job->careful)
+        return fold_carefully(job, err);
     if (!status && job->options->check != BNFOLD_CHECK_NONE)
         status = verify(job, err);
     return status;

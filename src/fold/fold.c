@@ -269,7 +269,9 @@ int bnf_fold_model(struct bnf_graph *graph, const struct bnf_fold_options *optio
     struct bnf_fold fold = {.graph = graph, .options = options, .arena = &graph->model->arena};
     *result = (struct bnf_fold_result){.batchnorms_before = count_nodes(graph, "BatchNormalization"),
         .nodes_before = count_nodes(graph, NULL)};
-    int status = bnf_constants_init(&fold.constants, graph, options->keep_overridable, err);
+    fold.unfit = result->unfit = bnf_arena_alloc(fold.arena, 1, sizeof *fold.unfit);
+    int status = fold.unfit ? bnf_constants_init(&fold.constants, graph, options->keep_overridable, err)
+                            : bnf_fail_memory(err);
     if (!status)
         status = run(&fold, result, err);
     result->sites = bnf_arena_alloc(fold.arena, fold.site_count, sizeof *result->sites);

@@ -4,6 +4,8 @@
 
 #include "graph/graph.h"
 
+#include <stdatomic.h>
+
 enum bnf_reason {
     BNF_REASON_NONE,
 #define BNF_REASON(name, printed, meaning, hint) BNF_REASON_##name,
@@ -46,6 +48,7 @@ struct bnf_fold_options {
     bool keep_overridable; /* initializers that are graph inputs too are no constants */
     const char *const *only, *const *skip; /* glob patterns over node names; NULL-terminated or NULL */
     const char *version;                   /* for metadata_props "bnfold.version" */
+    bool optimistic; /* take for granted that folded float weights fit their type; result.unfit tells once they are saved */
     unsigned threads;                      /* at most this many read weights at a time; 0: one */
 };
 
@@ -54,6 +57,7 @@ struct bnf_fold_result {
     size_t site_count;
     bool changed;        /* false: the model is as it was, byte for byte */
     size_t batchnorms_before, batchnorms_after, nodes_before, nodes_after; /* over all scopes */
+    atomic_bool *unfit;  /* true after saving: some float weight did not fit. Fold again, not optimistically */
     size_t frozen;       /* initializers that were overridable inputs and are fixed now */
 };
 

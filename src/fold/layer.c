@@ -60,6 +60,8 @@ int bnf_layer_check(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, c
     if (r->bias && !bnf_values_fit(r->bias_dtype, r->bias, r->bias_count))
         return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "the folded bias of '%s' does not fit %s", text,
             bnf_dtype_name(r->bias_dtype));
+    if (fold->options->optimistic && bnf_pending_check_can_wait(w))
+        return BNF_ANSWER_YES;
     size_t channels = w->groups * (r->channels_outer ? w->outer : w->inner);
     enum bnf_rounding rounding = bnf_pending_check(w, r->on_outer ? r->factors : NULL,
         r->on_outer ? NULL : r->factors, r->channels_outer, r->bias_count == channels ? r->bias : NULL,

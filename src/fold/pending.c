@@ -90,6 +90,21 @@ static void fill_floats(const struct bnf_pending *p, size_t first, size_t count,
     }
 }
 
+/* The largest magnitude of floats. Without their signs they are ordered as integers, NaN and infinity last. */
+static double largest_float(const uint8_t *data, size_t count)
+{
+    int32_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        int32_t bits;
+        memcpy(&bits, data + i * sizeof bits, sizeof bits);
+        bits &= 0x7fffffff;
+        most = bits > most ? bits : most;
+    }
+    float value;
+    memcpy(&value, &most, sizeof value);
+    return isfinite(value) ? (double)value : (double)INFINITY;
+}
+
 static void fill(const struct bnf_source *source, size_t offset, size_t size, uint8_t *out)
 {
     const struct bnf_pending *p = source->context;
@@ -97,6 +112,8 @@ static void fill(const struct bnf_source *source, size_t offset, size_t size, ui
     double x[chunk];
     if (p->base.dtype == BNF_DTYPE_FLOAT && !p->dense && (p->run > 1 || !p->inner_scale)) {
         fill_floats(p, first, count, out);
+        if (p->unfit && isinf(largest_float(out, count)))
+            atomic_store(p->unfit, true);
         return;
     }
     for (size_t done = 0; done < count; done += chunk) {
@@ -104,6 +121,8 @@ static void fill(const struct bnf_source *source, size_t offset, size_t size, ui
         bnf_pending_read(p, first + done, n, x);
         bnf_from_double(p->base.dtype, x, n, out, done);
     }
+    if (p->unfit && bnf_pending_check_can_wait(p) && isinf(largest_float(out, count)))
+        atomic_store(p->unfit, true);
 }
 
 static struct bnf_pending *make(struct bnf_arena *arena)
@@ -219,21 +238,6 @@ bool bnf_values_fit(int dtype, const double *values, size_t count)
     return true;
 }
 
-/* The largest magnitude of floats. Without their signs they are ordered as integers, NaN and infinity last. */
-static double largest_float(const uint8_t *data, size_t count)
-{
-    int32_t most = 0;
-    for (size_t i = 0; i < count; i++) {
-        int32_t bits;
-        memcpy(&bits, data + i * sizeof bits, sizeof bits);
-        bits &= 0x7fffffff;
-        most = bits > most ? bits : most;
-    }
-    float value;
-    memcpy(&value, &most, sizeof value);
-    return isfinite(value) ? (double)value : (double)INFINITY;
-}
-
 static double largest_other(const struct bnf_tensor *t, size_t first, size_t count)
 {
     double most = 0;
@@ -332,6 +336,11 @@ static bool underflows(const struct bnf_pending *p, const double *outer, const d
     bnf_free(lost);
     bnf_free(total);
     return found;
+}
+
+bool bnf_pending_check_can_wait(const struct bnf_pending *p)
+{
+    return !p->dense && p->base.dtype == BNF_DTYPE_FLOAT;
 }
 
 enum bnf_rounding bnf_pending_check(const struct bnf_pending *p, const double *outer, const double *inner,

@@ -15,12 +15,15 @@
 #include "graph/graph.h"
 #include "onnx/tensor.h"
 
+#include <stdatomic.h>
+
 struct bnf_pending {
     struct bnf_source source; /* what saving asks; its context is the pending itself */
     struct bnf_tensor base;   /* a weight's original elements; type and extents of both kinds */
     size_t groups, outer, inner, run;
     double *outer_scale, *inner_scale; /* NULL: all 1 */
     double *dense;                     /* base.count exact values; NULL for a weight */
+    atomic_bool *unfit;                /* set by filling when a value is not finite; NULL: nobody asks */
 };
 
 /* The block form of a weight. */
@@ -53,6 +56,10 @@ enum bnf_rounding { BNF_ROUNDING_FINE, BNF_ROUNDING_OVERFLOW, BNF_ROUNDING_UNDER
  * says, Σ|exact − stored| > 2u·(Σ|exact| + |bias|). bias may be NULL. */
 enum bnf_rounding bnf_pending_check(const struct bnf_pending *pending, const double *outer, const double *inner,
     bool channels_outer, const double *bias, unsigned threads);
+
+/* True when bnf_pending_check would have to read all of a float weight although it hardly ever finds anything: filling
+ * sees the same numbers again and tells through `unfit`. */
+bool bnf_pending_check_can_wait(const struct bnf_pending *pending);
 
 /* True when rounding these values to a float type stays finite. */
 bool bnf_values_fit(int dtype, const double *values, size_t count);

@@ -120,6 +120,7 @@ int bnf_fold_attach(struct bnf_fold *fold, bnf_id node, uint32_t slot, struct bn
         !bnf_table_put(&fold->pending_index, value, (bnf_id)fold->pending_count))
         return bnf_fail_memory(err);
     fold->pending[fold->pending_count++] = pending;
+    pending->unfit = fold->unfit;
     bnf_model_set_source(g->model, g->values[value].initializer, &pending->source);
     status = bnf_edit_widen(g, node, slot + 1, err);
     if (!status)

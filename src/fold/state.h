@@ -11,6 +11,7 @@ struct bnf_fold {
     struct bnf_constants constants;
     struct bnf_arena *arena;  /* the model's: lives as long as the result */
     struct bnf_arena scratch; /* the plan's being made */
+    atomic_bool *unfit; /* in the arena; every pending weight points to it */
     struct bnf_table pending_index;
     struct bnf_pending **pending; /* constants rewritten so far, by what pending_index says; heap */
     size_t pending_count, pending_capacity;

@@ -43,7 +43,7 @@ def run(command):
         nonlocal peak
         while not done.is_set():
             peak = max(peak, anonymous_kib(process.pid))
-            time.sleep(0.0005)
+            time.sleep(0.004)
 
     watcher = threading.Thread(target=watch)
     watcher.start()

@@ -1,31 +1,25 @@
 #include "eval/real/blas.h"
 
 #include "base/threads.h"
+#include "eval/openblas.h"
 
-#include <cblas.h>
 #include <limits.h>
 #include <string.h>
 
 #if BNF_REAL_BITS == 32
-#define gemm cblas_sgemm
-#define gemv cblas_sgemv
+#define gemm bnf_openblas()->sgemm
+#define gemv bnf_openblas()->sgemv
 #else
-#define gemm cblas_dgemm
-#define gemv cblas_dgemv
+#define gemm bnf_openblas()->dgemm
+#define gemv bnf_openblas()->dgemv
 #endif
-
-void R(bnf_blas_single)(void)
-{
-    if (openblas_get_num_threads() != 1)
-        openblas_set_num_threads(1);
-}
 
 static real element(const real *m, size_t ld, bool transposed, size_t row, size_t column)
 {
     return transposed ? m[column * ld + row] : m[row * ld + column];
 }
 
-/* For extents that BLAS cannot count. */
+/* For extents that BLAS cannot count, and machines without it. */
 static void plainly(const struct R(bnf_product) * p)
 {
     for (size_t i = 0; i < p->m; i++)
@@ -57,7 +51,7 @@ void R(bnf_multiply_here)(const struct R(bnf_product) * p)
 {
     if (!p->m || !p->n)
         return;
-    if (!p->k || p->m > INT_MAX || p->n > INT_MAX || p->k > INT_MAX || p->lda > INT_MAX || p->ldb > INT_MAX ||
+    if (!bnf_openblas() || !p->k || p->m > INT_MAX || p->n > INT_MAX || p->k > INT_MAX || p->lda > INT_MAX || p->ldb > INT_MAX ||
         p->ldc > INT_MAX)
         plainly(p);
     else if (p->m == 1 || p->n == 1)
@@ -93,7 +87,6 @@ static int one_part(void *context, size_t index)
 
 void R(bnf_multiply)(unsigned threads, const struct R(bnf_product) * p)
 {
-    R(bnf_blas_single)();
     /* Below this many multiplications a second thread costs as much as it saves. */
     double work = (double)p->m * (double)p->n * (double)p->k;
     if (threads < 2 || work < (p->m == 1 || p->n == 1 ? 1e6 : 4e6)) {

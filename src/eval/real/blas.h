@@ -15,10 +15,6 @@ struct R(bnf_product) {
     size_t lda, ldb, ldc;
 };
 
-/* Keeps BLAS to the calling thread: our loops run it on several threads already. Call before a parallel loop.
- */
-void R(bnf_blas_single)(void);
-
 /* On the calling thread. */
 void R(bnf_multiply_here)(const struct R(bnf_product) * product);
 

@@ -243,7 +243,6 @@ int R(bnf_conv_columns)(struct bnf_call *call, const struct R(bnf_conv) * c)
             return BNF_ENOMEM;
         plan.columns = scratch->data;
     }
-    R(bnf_blas_single)();
     if (plan.slices == 1) {
         bnf_workers_run(threads, jobs * plan.blocks, one_block, &plan);
     } else {

@@ -91,7 +91,6 @@ static int run(struct bnf_call *call, const struct R(bnf_conv) * c)
     if (!scratch)
         return BNF_ENOMEM;
     plan.columns = scratch->data;
-    R(bnf_blas_single)();
     bnf_workers_run(threads, jobs * plan.bundles, one_bundle, &plan);
     bnf_array_drop(call->budget, scratch);
     return BNF_OK;

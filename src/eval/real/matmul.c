@@ -140,7 +140,6 @@ int R(bnf_op_matmul)(struct bnf_call *call)
     }
     merge(&f);
     struct job job = {&f, a->data, b->data, y};
-    R(bnf_blas_single)();
     double work = (double)f.batches * (double)f.m * (double)f.n * (double)f.k;
     if (f.batches >= call->threads && f.batches > 1) {
         bnf_parallel(work < 4e6 ? 1 : call->threads, f.batches, one_batch, &job);
