@@ -158,8 +158,9 @@ npm $(NODE_MODULES)/onnxruntime-node: ## ONNX Runtime for node, without its GPU 
 verify-zoo: $(BIN) $(NODE_MODULES)/onnxruntime-node ## folds the zoo and lets ONNX Runtime judge
 	NODE_PATH='$(NODE_MODULES)' $(PYTHON) tests/zoo/verify.py models/zoo $(BIN)
 
-bench: $(BIN) ## speed and memory on the zoo, against cp
-	$(PYTHON) tests/bench/bench.py $(BIN) models/zoo
+bench: $(BIN) ## speed and memory on the zoo and on generated chains, against cp
+	$(PYTHON) models/make_bench.py $(BUILD)/bench
+	$(PYTHON) tests/bench/bench.py $(BIN) models/zoo $(BUILD)/bench
 
 # ---- the rest
 
