@@ -62,6 +62,24 @@ bool bnf_affine_unit_scale(const struct bnf_affine *affine)
     return true;
 }
 
+bool bnf_affine_is_uniform(const struct bnf_affine *affine)
+{
+    for (size_t c = 1; c < affine->channels; c++)
+        if (affine->scale[c] != affine->scale[0] || affine->shift[c] != affine->shift[0])
+            return false;
+    return true;
+}
+
+struct bnf_affine bnf_affine_scalar(struct bnf_arena *arena, const struct bnf_affine *affine)
+{
+    struct bnf_affine out = bnf_affine_make(arena, BNF_AXIS_ANY, 1);
+    if (out.scale) {
+        out.scale[0] = affine->scale[0];
+        out.shift[0] = affine->shift[0];
+    }
+    return out;
+}
+
 bool bnf_affine_finite(const struct bnf_affine *affine)
 {
     for (size_t i = 0; i < affine->channels; i++)

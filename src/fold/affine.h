@@ -33,6 +33,12 @@ bool bnf_affine_expand(struct bnf_arena *arena, const struct bnf_affine *affine,
 bool bnf_affine_no_shift(const struct bnf_affine *affine);
 bool bnf_affine_unit_scale(const struct bnf_affine *affine);
 
+/* All channels have the same scale and shift. */
+bool bnf_affine_is_uniform(const struct bnf_affine *affine);
+
+/* The affine of one value, of which every position along every axis sees the same: uniform ones as a scalar. */
+struct bnf_affine bnf_affine_scalar(struct bnf_arena *arena, const struct bnf_affine *affine);
+
 /* Every scale and shift is finite. */
 bool bnf_affine_finite(const struct bnf_affine *affine);
 

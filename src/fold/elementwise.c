@@ -153,7 +153,7 @@ static int join(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, uint3
     struct bnf_move move = {.apply = apply_join, .node = node, .slot = slot};
     plan->affines_removed++;
     int answer = bnf_plan_add(plan, &move, err);
-    return answer ? answer : bnf_plan_send(plan, back ? input : output, &both, err);
+    return answer ? answer : bnf_plan_send(fold, plan, back ? input : output, &both, err);
 }
 
 /* ---- staying ---- */
@@ -271,7 +271,7 @@ static int stay(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const
     if (!rest.scale)
         return bnf_fail_memory(err);
     memcpy(rest.scale, a->scale, a->channels * sizeof *rest.scale);
-    return bnf_plan_send(plan, o->computed, &rest, err);
+    return bnf_plan_send(fold, plan, o->computed, &rest, err);
 }
 
 static int refuse(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, enum bnf_reason reason)

@@ -55,64 +55,57 @@ static int drop(struct bnf_fold *fold, struct bnf_site *site, uint32_t slot, str
 
 /* ---- one site ---- */
 
-/* Nodes that joined the affine on its way are folded with it. */
-static void note_joined(struct bnf_fold *fold, const struct bnf_plan *plan, const struct bnf_site *site)
-{
-    for (size_t i = 0; i < plan->move_count; i++) {
-        size_t index;
-        struct bnf_site *joined = bnf_fold_site(fold, plan->moves[i].node, &index);
-        if (!joined || !fold->graph->nodes[joined->node].dead)
-            continue;
-        joined->verdict = BNF_SITE_FOLDED;
-        joined->direction = site->direction;
-        joined->into = site->into;
-        joined->into_count = site->into_count;
-        joined->reason = BNF_REASON_NONE;
-        joined->detail = NULL;
-    }
-}
-
 /* Forward is better than leaving an Add behind a MatMul, which has no bias, where it leaves nothing. */
 static int forward_leaves_nothing(struct bnf_fold *fold, struct bnf_site *site, const struct bnf_affine *affine,
     struct bnf_err *err)
 {
     struct bnf_plan plan;
-    int answer = bnf_plan_walk(fold, &plan, site, affine, BNF_WALK_FORWARD, BNF_STYLE_JOIN, err);
+    int answer = bnf_plan_walk(fold, &plan, site, affine, &(struct bnf_route){.walk = BNF_WALK_FORWARD}, err);
     if (answer == BNF_ANSWER_YES && plan.affines_added)
         answer = BNF_ANSWER_NO;
     bnf_plan_free(&plan);
     return answer;
 }
 
-static int try_walk(struct bnf_fold *fold, struct bnf_site *site, const struct bnf_affine *affine, enum bnf_walk walk,
-    enum bnf_style style, size_t *depth, struct bnf_err *err)
+static int try_walk(struct bnf_fold *fold, struct bnf_site *site, const struct bnf_affine *affine,
+    const struct bnf_route *route, size_t *depth, struct bnf_err *err)
 {
     struct bnf_plan plan;
-    int answer = bnf_plan_walk(fold, &plan, site, affine, walk, style, err);
-    if (answer == BNF_ANSWER_YES && walk == BNF_WALK_BACK && plan.affines_added) {
+    int answer = bnf_plan_walk(fold, &plan, site, affine, route, err);
+    int status = answer < 0 ? BNF_OK : bnf_site_trace(fold, site, &plan, err);
+    if (status)
+        answer = status;
+    if (answer == BNF_ANSWER_YES && route->walk == BNF_WALK_BACK && plan.affines_added) {
         int better = forward_leaves_nothing(fold, site, affine, err);
         if (better != BNF_ANSWER_NO) {
             bnf_plan_free(&plan);
             return better < 0 ? better
-                              : try_walk(fold, site, affine, BNF_WALK_FORWARD, BNF_STYLE_JOIN, depth, err);
+                              : try_walk(fold, site, affine, &(struct bnf_route){.walk = BNF_WALK_FORWARD}, depth, err);
         }
     }
+    bool choice = plan.had_choice && !route->second;
     if (answer == BNF_ANSWER_YES) {
         answer = bnf_plan_apply(fold, &plan, site, err);
-        if (!answer)
-            note_joined(fold, &plan, site);
     } else if (answer == BNF_ANSWER_NO && (site->reason == BNF_REASON_NONE || plan.depth > *depth)) {
         *depth = plan.depth;
         site->reason = plan.reason;
         site->detail = plan.detail ? bnf_arena_copy(fold->arena, plan.detail, strlen(plan.detail)) : NULL;
     }
     bnf_plan_free(&plan);
-    return answer;
+    if (answer != BNF_ANSWER_NO || !choice)
+        return answer;
+    struct bnf_route other = *route;
+    other.second = true;
+    return try_walk(fold, site, affine, &other, depth, err);
 }
 
 /* Drop, backward, forward. *moved: the graph changed. */
 static int try_site(struct bnf_fold *fold, size_t index, bool *moved, struct bnf_err *err)
 {
+    static const struct bnf_route routes[] = {{.walk = BNF_WALK_BACK, .style = BNF_STYLE_JOIN},
+        {.walk = BNF_WALK_BACK, .style = BNF_STYLE_KEEP},
+        {.walk = BNF_WALK_FORWARD, .style = BNF_STYLE_JOIN},
+        {.walk = BNF_WALK_FORWARD, .style = BNF_STYLE_KEEP}};
     struct bnf_site *site = &fold->sites[index];
     struct bnf_affine affine = fold->affines[index];
     uint32_t slot = 0;
@@ -132,12 +125,9 @@ static int try_site(struct bnf_fold *fold, size_t index, bool *moved, struct bnf
     if (bnf_dtype_is_float(dtype) && bnf_affine_is_identity(&affine, dtype))
         answer = drop(fold, site, slot, err);
     size_t depth = 0;
-    if (answer == BNF_ANSWER_NO)
-        answer = try_walk(fold, site, &affine, BNF_WALK_BACK, BNF_STYLE_JOIN, &depth, err);
-    if (answer == BNF_ANSWER_NO)
-        answer = try_walk(fold, site, &affine, BNF_WALK_BACK, BNF_STYLE_KEEP, &depth, err);
-    if (answer == BNF_ANSWER_NO)
-        answer = try_walk(fold, site, &affine, BNF_WALK_FORWARD, BNF_STYLE_JOIN, &depth, err);
+    site->step_count = 0; /* of an earlier round, which found the network as it no longer is */
+    for (size_t i = 0; answer == BNF_ANSWER_NO && i < sizeof routes / sizeof *routes; i++)
+        answer = try_walk(fold, site, &affine, &routes[i], &depth, err);
     *moved = *moved || answer == BNF_ANSWER_YES;
     return answer < 0 ? answer : BNF_OK;
 }
@@ -158,6 +148,7 @@ static int fold_sites(struct bnf_fold *fold, bool *changed, struct bnf_err *err)
     return BNF_OK;
 }
 
+/* Partial transport first, the rest where it stands. */
 static int lower_sites(struct bnf_fold *fold, bool *changed, struct bnf_err *err)
 {
     for (size_t i = 0; i < fold->site_count; i++) {
@@ -165,10 +156,12 @@ static int lower_sites(struct bnf_fold *fold, bool *changed, struct bnf_err *err
         if (site->kind != BNF_SITE_BATCHNORM || site->verdict != BNF_SITE_KEPT || !fold->affines[i].scale ||
             fold->graph->nodes[site->node].dead)
             continue;
-        int status = bnf_lower(fold, i, err);
+        int answer = bnf_partial(fold, i, err);
+        if (answer == BNF_ANSWER_NO)
+            answer = bnf_lower(fold, i, err);
         bnf_arena_reset(&fold->scratch);
-        if (status)
-            return status;
+        if (answer)
+            return answer;
         *changed = *changed || site->verdict == BNF_SITE_LOWERED;
     }
     return BNF_OK;

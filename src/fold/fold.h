@@ -38,6 +38,8 @@ struct bnf_site {
     enum bnf_reason reason; /* why it was kept or lowered; NONE otherwise */
     const char *detail;     /* the reason with names and numbers, one sentence; NULL without a reason */
     const char *warning;    /* NULL, or a sentence: untrained statistics, assumed inference */
+    const char **steps;     /* the walks that were tried, one operator a line; only with bnf_fold_options.trace */
+    size_t step_count;
 };
 
 enum bnf_leftover { BNF_LEFTOVER_AUTO, BNF_LEFTOVER_CONV, BNF_LEFTOVER_MUL_ADD, BNF_LEFTOVER_KEEP };
@@ -49,6 +51,7 @@ struct bnf_fold_options {
     const char *const *only, *const *skip; /* glob patterns over node names; NULL-terminated or NULL */
     const char *version;                   /* for metadata_props "bnfold.version" */
     bool optimistic; /* take for granted that folded float weights fit their type; result.unfit tells once they are saved */
+    bool trace;                            /* note the walks of every site */
     unsigned threads;                      /* at most this many read weights at a time; 0: one */
 };
 

@@ -2,6 +2,7 @@
  * fast as a BatchNormalization or faster, and it fuses with an activation), or Mul and Add. */
 #include "fold/state.h"
 
+#include <math.h>
 #include <string.h>
 
 static int note(struct bnf_fold *fold, struct bnf_site *site, enum bnf_reason reason, const char *detail,
@@ -32,32 +33,43 @@ static struct bnf_pending *vector(struct bnf_fold *fold, int dtype, size_t chann
     return constant;
 }
 
-/* A node that takes the site's place keeps its name, doc string and metadata. */
-static int replace(struct bnf_fold *fold, struct bnf_site *site, const char *op, uint32_t inputs, bnf_id *node,
+/* Where a lowered affine stands. */
+struct place {
+    bnf_id input, output;
+    uint32_t position;
+    const Onnx__NodeProto *old; /* whose name, doc string and metadata the first node keeps; NULL: `hint` */
+    const char *hint;           /* what the node is called after, may be NULL */
+};
+
+static int make_node(struct bnf_fold *fold, const struct place *place, const char *op, uint32_t inputs, bnf_id *node,
     struct bnf_err *err)
 {
     struct bnf_graph *g = fold->graph;
-    const Onnx__NodeProto *old = g->nodes[site->node].proto;
-    int status = bnf_edit_node(g, g->nodes[site->node].scope, op, old->name, inputs, 1, node, err);
+    bnf_id scope = g->values[place->output].scope;
+    const char *name = place->old    ? place->old->name
+                       : place->hint ? bnf_arena_format(fold->arena, "%s.%s", place->hint, op)
+                                     : NULL;
+    int status = bnf_edit_node(g, scope, op, name, inputs, 1, node, err);
     if (status)
         return status;
-    g->nodes[*node].position = g->nodes[site->node].position;
-    g->nodes[*node].proto->doc_string = old->doc_string;
-    g->nodes[*node].proto->metadata_props = old->metadata_props;
-    g->nodes[*node].proto->n_metadata_props = old->n_metadata_props;
-    bnf_id x = bnf_node_input(g, site->node, 0), y = bnf_node_output(g, site->node, 0);
-    bnf_edit_remove_node(g, site->node);
-    bnf_edit_set_input(g, *node, 0, x);
-    bnf_edit_set_output(g, *node, 0, y);
+    struct bnf_node *n = &g->nodes[*node];
+    n->position = place->position;
+    if (place->old) {
+        n->proto->doc_string = place->old->doc_string;
+        n->proto->metadata_props = place->old->metadata_props;
+        n->proto->n_metadata_props = place->old->n_metadata_props;
+    }
+    bnf_edit_set_input(g, *node, 0, place->input);
+    bnf_edit_set_output(g, *node, 0, place->output);
     return BNF_OK;
 }
 
-static int to_conv(struct bnf_fold *fold, struct bnf_site *site, const struct bnf_affine *a, int dtype, int rank,
+static int to_conv(struct bnf_fold *fold, const struct place *place, const struct bnf_affine *a, int dtype, int rank,
     struct bnf_err *err)
 {
     struct bnf_graph *g = fold->graph;
     bnf_id node;
-    const char *base = bnf_fold_name(fold, bnf_node_output(g, site->node, 0));
+    const char *base = bnf_fold_name(fold, place->output);
     const char *weight_name = bnf_arena_format(fold->arena, "%s.weight", base);
     const char *bias_name = bnf_arena_format(fold->arena, "%s.bias", base);
     struct bnf_pending *weight = vector(fold, dtype, a->channels, (size_t)rank - 1, a->scale);
@@ -65,7 +77,7 @@ static int to_conv(struct bnf_fold *fold, struct bnf_site *site, const struct bn
     if (!weight || !bias || !weight_name || !bias_name)
         return bnf_fail_memory(err);
     const int64_t ones[3] = {1, 1, 1};
-    int status = replace(fold, site, "Conv", 3, &node, err);
+    int status = make_node(fold, place, "Conv", 3, &node, err);
     if (!status)
         status = bnf_edit_attr_int(g, node, "group", (int64_t)a->channels, err);
     if (!status)
@@ -77,42 +89,98 @@ static int to_conv(struct bnf_fold *fold, struct bnf_site *site, const struct bn
     return status;
 }
 
-/* Mul where the scale is not 1, Add where the shift is not 0; one of them at least (an identity was dropped). */
-static int to_mul_add(struct bnf_fold *fold, struct bnf_site *site, const struct bnf_affine *a, int dtype, int rank,
+/* One Mul or Add with a constant on the affine's axis. */
+static int to_arithmetic(struct bnf_fold *fold, const struct place *place, const char *op, const double *values,
+    const struct bnf_affine *a, int dtype, int rank, struct bnf_err *err)
+{
+    struct bnf_graph *g = fold->graph;
+    bool old = g->scopes[g->values[place->output].scope].opset < 7; /* there a [C] constant lies where `axis` says */
+    bool scalar = a->axis == BNF_AXIS_ANY;
+    size_t ones = old || scalar ? 0 : (size_t)(rank - 1 - a->axis);
+    struct bnf_pending *constant =
+        scalar ? bnf_pending_dense(fold->arena, dtype, NULL, 0) : vector(fold, dtype, a->channels, ones, values);
+    const char *name = bnf_arena_format(fold->arena, "%s.%s", bnf_fold_name(fold, place->output),
+        strcmp(op, "Mul") == 0 ? "scale" : "shift");
+    bnf_id node;
+    if (!constant || !name)
+        return bnf_fail_memory(err);
+    if (scalar)
+        constant->dense[0] = values[0];
+    int status = make_node(fold, place, op, 2, &node, err);
+    if (!status)
+        status = bnf_fold_attach(fold, node, 1, constant, name, err);
+    if (!status && old)
+        status = bnf_edit_attr_int(g, node, "broadcast", 1, err);
+    if (!status && old && !scalar)
+        status = bnf_edit_attr_int(g, node, "axis", a->axis, err);
+    return status;
+}
+
+/* Mul where the scale is not 1, Add where the shift is not 0; one of them at least. */
+static int to_mul_add(struct bnf_fold *fold, const struct place *place, const struct bnf_affine *a, int dtype, int rank,
     struct bnf_err *err)
 {
     struct bnf_graph *g = fold->graph;
     bool scales = !bnf_affine_unit_scale(a), shifts = !bnf_affine_no_shift(a);
-    bool old = g->scopes[g->nodes[site->node].scope].opset < 7; /* there a [C] constant lies where `axis` says */
-    size_t ones = old ? 0 : (size_t)rank - 2;
-    bnf_id node, y = bnf_node_output(g, site->node, 0);
-    const char *base = bnf_fold_name(fold, y);
-    const char *scale_name = bnf_arena_format(fold->arena, "%s.scale", base);
-    const char *shift_name = bnf_arena_format(fold->arena, "%s.shift", base);
-    struct bnf_pending *scale = vector(fold, dtype, a->channels, ones, a->scale);
-    struct bnf_pending *shift = vector(fold, dtype, a->channels, ones, a->shift);
-    if (!scale || !shift || !scale_name || !shift_name)
-        return bnf_fail_memory(err);
-    int status = replace(fold, site, scales ? "Mul" : "Add", 2, &node, err);
-    if (!status)
-        status = bnf_fold_attach(fold, node, 1, scales ? scale : shift, scales ? scale_name : shift_name, err);
-    if (!status && old)
-        status = bnf_edit_attr_int(g, node, "broadcast", 1, err);
-    if (!status && old)
-        status = bnf_edit_attr_int(g, node, "axis", 1, err);
-    if (status || !scales || !shifts)
-        return status;
-    bnf_id product, add;
-    struct bnf_shape shape = g->values[y].shape;
-    status = bnf_edit_value(g, g->nodes[node].scope, base, &product, err);
+    struct place first = *place, second = *place;
+    if (!scales || !shifts)
+        return to_arithmetic(fold, place, scales ? "Mul" : "Add", scales ? a->scale : a->shift, a, dtype, rank, err);
+    struct bnf_shape shape = g->values[place->output].shape;
+    const char *base = bnf_fold_name(fold, place->output);
+    int status = bnf_edit_value(g, g->values[place->output].scope, base, &first.output, err);
     if (status)
         return status;
-    g->values[product].shape = shape;
-    bnf_edit_set_output(g, node, 0, product);
-    status = bnf_fold_add_node(fold, g->nodes[node].scope, "Add", site->name, product, shift, 1, y, &add, err);
-    if (!status)
-        g->nodes[add].position = g->nodes[node].position;
-    return status;
+    g->values[first.output].shape = shape;
+    second.input = first.output;
+    second.old = NULL;
+    second.hint = place->old ? place->old->name : place->hint;
+    if (second.hint && !*second.hint)
+        second.hint = NULL;
+    status = to_arithmetic(fold, &first, "Mul", a->scale, a, dtype, rank, err);
+    return status ? status : to_arithmetic(fold, &second, "Add", a->shift, a, dtype, rank, err);
+}
+
+/* The affine as a depthwise convolution: where one carries it, and it both scales and shifts or nothing else was asked
+ * for. */
+static bool becomes_conv(const struct bnf_fold *fold, const struct bnf_affine *a, int dtype, int rank)
+{
+    return fold->options->leftover != BNF_LEFTOVER_MUL_ADD && a->axis == 1 && conv_carries(dtype, rank);
+}
+
+double bnf_lower_cost(const struct bnf_fold *fold, bnf_id value, const struct bnf_affine *a)
+{
+    const struct bnf_shape *shape = &fold->graph->values[value].shape;
+    double elements = 1;
+    bool scales = !bnf_affine_unit_scale(a), shifts = !bnf_affine_no_shift(a);
+    if (!scales && !shifts)
+        return 0;
+    if (shape->rank < 0 || !bnf_dtype_is_float(shape->dtype))
+        return INFINITY;
+    for (int i = 0; i < shape->rank; i++) {
+        if (shape->dims[i] == BNF_DIM_UNKNOWN)
+            return INFINITY;
+        elements *= shape->dims[i] < 0 ? 1 : (double)shape->dims[i]; /* symbols: a batch of one */
+    }
+    size_t size = 0;
+    if (!bnf_dtype_bytes(shape->dtype, 1, &size))
+        return INFINITY;
+    double pass = 2 * (double)size; /* reads and writes every element once */
+    if (scales && shifts && becomes_conv(fold, a, shape->dtype, shape->rank))
+        return elements * (pass + 2 * BNF_COST_OPERATION);
+    return elements * ((double)(scales + shifts) * (pass + BNF_COST_OPERATION));
+}
+
+int bnf_lower_between(struct bnf_fold *fold, bnf_id input, bnf_id output, const struct bnf_affine *a,
+    uint32_t position, const char *hint, struct bnf_err *err)
+{
+    struct bnf_graph *g = fold->graph;
+    const struct bnf_shape *shape = &g->values[input].shape;
+    int rank = shape->rank, dtype = shape->dtype;
+    bool both = !bnf_affine_unit_scale(a) && !bnf_affine_no_shift(a);
+    const struct place place = {.input = input, .output = output, .position = position, .hint = hint};
+    if (both && becomes_conv(fold, a, dtype, rank))
+        return to_conv(fold, &place, a, dtype, rank, err);
+    return to_mul_add(fold, &place, a, dtype, rank, err);
 }
 
 /* A merged BatchNormalization that stays one says in its parameters what it computes: scale s, B t, mean 0, var 1,
@@ -160,7 +228,7 @@ int bnf_lower(struct bnf_fold *fold, size_t index, struct bnf_err *err)
             err);
     if (keeps)
         return fold->rewritten[index] ? rewrite(fold, site, a, err) : BNF_OK;
-    bool conv = fold->options->leftover != BNF_LEFTOVER_MUL_ADD && conv_carries(dtype, rank);
+    bool conv = becomes_conv(fold, a, dtype, rank);
     const char **into = bnf_arena_alloc(fold->arena, 1, sizeof *into);
     if (!into)
         return bnf_fail_memory(err);
@@ -171,5 +239,10 @@ int bnf_lower(struct bnf_fold *fold, size_t index, struct bnf_err *err)
     site->into = into;
     site->into_count = 1;
     site->verdict = BNF_SITE_LOWERED;
-    return conv ? to_conv(fold, site, a, dtype, rank, err) : to_mul_add(fold, site, a, dtype, rank, err);
+    const struct place place = {.input = bnf_node_input(g, site->node, 0),
+        .output = bnf_node_output(g, site->node, 0),
+        .position = g->nodes[site->node].position,
+        .old = g->nodes[site->node].proto};
+    bnf_edit_remove_node(g, site->node);
+    return conv ? to_conv(fold, &place, a, dtype, rank, err) : to_mul_add(fold, &place, a, dtype, rank, err);
 }

@@ -23,18 +23,6 @@ static bool passes(struct bnf_fold *fold, bnf_id node)
            flag->dtype == BNF_DTYPE_BOOL && bnf_tensor_at(flag, 0) == 0;
 }
 
-static int apply(struct bnf_fold *fold, struct bnf_plan *plan, const struct bnf_move *move, struct bnf_err *err)
-{
-    struct bnf_graph *g = fold->graph;
-    bnf_id input = bnf_node_input(g, move->node, 0), output = bnf_node_output(g, move->node, 0);
-    int status = bnf_plan_replace(fold, plan, plan->walk == BNF_WALK_BACK ? input : output, BNF_NONE, err);
-    if (status)
-        return status;
-    bnf_edit_set_input(g, move->node, 0, bnf_plan_becomes(plan, input));
-    bnf_edit_set_output(g, move->node, 0, bnf_plan_becomes(plan, output));
-    return BNF_OK;
-}
-
 static int pass(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err)
 {
     bnf_id input = bnf_node_input(fold->graph, node, 0), output = bnf_node_output(fold->graph, node, 0);
@@ -43,11 +31,10 @@ static int pass(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struc
     if (input == BNF_NONE || output == BNF_NONE || !passes(fold, node))
         return bnf_refuse(fold, plan, back ? BNF_REASON_PRODUCER_NOT_LINEAR : BNF_REASON_CONSUMER_NOT_LINEAR,
             "'%s' drops values at random", bnf_node_text(fold->graph, node, text, sizeof text));
-    struct bnf_move move = {.apply = apply, .node = node};
-    int answer = bnf_plan_add(plan, &move, err);
+    int answer = bnf_plan_pass(plan, node, err);
     if (answer)
         return answer;
-    return bnf_plan_send(plan, back ? input : output, bnf_plan_affine(plan, back ? output : input), err);
+    return bnf_plan_send(fold, plan, back ? input : output, bnf_plan_affine(plan, back ? output : input), err);
 }
 
 int bnf_identity_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err)
@@ -67,12 +54,13 @@ int bnf_identity_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id no
 
 /* ---- constants ---- */
 
-/* The affine's result is itself a constant: a new initializer takes its readers. */
+/* Whoever reads what the constant becomes reads a new initializer. */
 static int apply_constant(struct bnf_fold *fold, struct bnf_plan *plan, const struct bnf_move *move,
     struct bnf_err *err)
 {
     struct bnf_graph *g = fold->graph;
-    bnf_id result = plan->carried[0].becomes;
+    const bnf_id *value = move->data;
+    bnf_id result = bnf_plan_becomes(plan, *value);
     const struct bnf_use *use = &g->uses[g->values[result].first_use];
     bnf_id node = use->node;
     uint32_t slot = use->slot;
@@ -89,7 +77,9 @@ int bnf_constant_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value
     struct bnf_tensor tensor;
     enum bnf_reason reason = BNF_REASON_NONE;
     bnf_id result = bnf_node_output(fold->graph, plan->site->node, 0);
-    if (plan->move_count || site->output_uses || !site->use_count || bnf_value_is_captured(fold->graph, result))
+    bool direct = value == plan->carried[0].value; /* no operator between: the site's readers get the constant */
+    if (direct && (plan->extent == BNF_EXTENT_SCALE || site->output_uses || !site->use_count ||
+                      bnf_value_is_captured(fold->graph, result)))
         return bnf_refuse(fold, plan, BNF_REASON_AFFINE_IS_OUTPUT, "'%s' is a constant of the interface",
             bnf_fold_name(fold, value));
     int answer = bnf_fold_tensor(fold, value, &tensor, &reason, err);
@@ -110,8 +100,11 @@ int bnf_constant_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value
         .constant = bnf_pending_dense(fold->arena, tensor.dtype, tensor.dims, tensor.rank),
         .absorbs = true};
     double *x = bnf_fold_read(fold, value, tensor.count);
-    if (!x || !move.constant)
+    bnf_id *which = bnf_arena_alloc(&fold->scratch, 1, sizeof *which);
+    if (!x || !which || !move.constant)
         return bnf_fail_memory(err);
+    *which = value;
+    move.data = which;
     for (size_t i = 0; i < tensor.count; i++) {
         size_t c = i / run % a->channels;
         move.constant->dense[i] = a->scale[c] * x[i] + a->shift[c];

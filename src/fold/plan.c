@@ -35,6 +35,8 @@ void bnf_plan_free(struct bnf_plan *plan)
     bnf_free(plan->moves);
     bnf_table_free(&plan->index);
     bnf_table_free(&plan->asked);
+    bnf_free(plan->left);
+    bnf_free(plan->steps);
     *plan = (struct bnf_plan){0};
 }
 
@@ -53,17 +55,27 @@ int bnf_refuse(struct bnf_fold *fold, struct bnf_plan *plan, enum bnf_reason rea
     return BNF_ANSWER_NO;
 }
 
-const struct bnf_affine *bnf_plan_affine(const struct bnf_plan *plan, bnf_id value)
+struct bnf_carried *bnf_plan_carried(const struct bnf_plan *plan, bnf_id value)
 {
     bnf_id at = value == BNF_NONE ? BNF_NONE : bnf_table_get(&plan->index, value);
-    return at == BNF_NONE ? NULL : &plan->carried[at].affine;
+    /* A branch that was given up leaves its index behind. */
+    bool valid = at != BNF_NONE && at < plan->carried_count && plan->carried[at].value == value;
+    return valid ? &plan->carried[at] : NULL;
 }
 
-int bnf_plan_send(struct bnf_plan *plan, bnf_id value, const struct bnf_affine *affine, struct bnf_err *err)
+const struct bnf_affine *bnf_plan_affine(const struct bnf_plan *plan, bnf_id value)
+{
+    const struct bnf_carried *carried = bnf_plan_carried(plan, value);
+    return carried ? &carried->affine : NULL;
+}
+
+int bnf_plan_send(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value, const struct bnf_affine *affine,
+    struct bnf_err *err)
 {
     struct bnf_affine copy = *affine; /* it may lie in the very array that grows */
-    if (bnf_table_get(&plan->index, value) != BNF_NONE)
-        bnf_bug("a value carries one affine");
+    if (bnf_plan_carried(plan, value))
+        return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_SHARED, "'%s' is read more than once on the way",
+            fold->graph->values[value].name);
     if (!bnf_reserve(&plan->carried, &plan->carried_capacity, plan->carried_count + 1, sizeof *plan->carried) ||
         !bnf_table_put(&plan->index, value, (bnf_id)plan->carried_count))
         return bnf_fail_memory(err);
@@ -82,15 +94,15 @@ int bnf_plan_add(struct bnf_plan *plan, const struct bnf_move *move, struct bnf_
 
 bnf_id bnf_plan_becomes(const struct bnf_plan *plan, bnf_id value)
 {
-    bnf_id at = bnf_table_get(&plan->index, value);
-    return at == BNF_NONE ? value : plan->carried[at].becomes;
+    const struct bnf_carried *carried = bnf_plan_carried(plan, value);
+    return carried ? carried->becomes : value;
 }
 
 int bnf_plan_replace(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value, bnf_id replacement,
     struct bnf_err *err)
 {
-    bnf_id at = bnf_table_get(&plan->index, value);
-    if (at == BNF_NONE)
+    struct bnf_carried *carried = bnf_plan_carried(plan, value);
+    if (!carried)
         bnf_bug("only values on the way are replaced");
     if (replacement == BNF_NONE) {
         const struct bnf_value *v = &fold->graph->values[value];
@@ -100,197 +112,42 @@ int bnf_plan_replace(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value,
             return status;
         fold->graph->values[replacement].shape = shape;
     }
-    plan->carried[at].becomes = replacement;
+    carried->becomes = replacement;
     return BNF_OK;
 }
 
-bool bnf_is_linear_operator(const char *op_type)
+int bnf_plan_rewire(struct bnf_fold *fold, struct bnf_plan *plan, const struct bnf_move *move, struct bnf_err *err)
 {
-    static const char *const names[] = {"AveragePool", "Concat", "DepthToSpace", "Einsum", "Expand", "Flatten", "Gather",
-        "GlobalAveragePool", "GroupNormalization", "InstanceNormalization", "LayerNormalization", "Mean", "Neg", "Pad",
-        "ReduceMean", "ReduceSum", "Reshape", "Resize", "Slice", "SpaceToDepth", "Split", "Squeeze", "Sum", "Tile",
-        "Transpose", "Unsqueeze", "Upsample"};
-    for (size_t i = 0; op_type && i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(op_type, names[i]) == 0)
-            return true;
-    return false;
-}
-
-/* ---- backward ---- */
-
-static int refuse_operator(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node)
-{
-    char text[256];
-    const char *op = fold->graph->nodes[node].proto->op_type;
+    struct bnf_graph *g = fold->graph;
     bool back = plan->walk == BNF_WALK_BACK;
-    bnf_node_text(fold->graph, node, text, sizeof text);
-    if (!bnf_node_is_standard(fold->graph, node))
-        return bnf_refuse(fold, plan, BNF_REASON_NO_RULE, "no rule for operator '%s' of domain '%s' (node '%s')", op,
-            fold->graph->nodes[node].proto->domain, text);
-    if (bnf_is_linear_operator(op))
-        return bnf_refuse(fold, plan, BNF_REASON_NO_RULE, "no rule moves an affine %s %s '%s' yet",
-            back ? "backward through" : "forward through", op, text);
-    return bnf_refuse(fold, plan, back ? BNF_REASON_PRODUCER_NOT_LINEAR : BNF_REASON_CONSUMER_NOT_LINEAR,
-        "%s '%s' %s is not linear", op, text, back ? "in front of it" : "behind it");
-}
-
-/* May this value change its meaning? Only the walk may read it. */
-static int check_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value)
-{
-    const struct bnf_graph *g = fold->graph;
-    const struct bnf_value *v = &g->values[value];
-    if (v->scope != g->nodes[plan->site->node].scope)
-        return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_CAPTURED, "'%s' comes from an outer graph", v->name);
-    if (v->output_uses)
-        return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_IS_OUTPUT, "'%s' is an output of the graph", v->name);
-    if (v->producer == BNF_NONE && v->is_input)
-        return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_IS_INPUT, "'%s' is an input", v->name);
-    if (v->use_count == 1)
-        return BNF_ANSWER_YES;
-    for (bnf_id use = v->first_use; use != BNF_NONE; use = g->uses[use].next) {
-        bnf_id node = g->uses[use].node;
-        char text[256];
-        if (node == plan->site->node || bnf_table_get(&plan->asked, node) != BNF_NONE)
+    const struct bnf_node *n = &g->nodes[move->node];
+    uint32_t inputs = n->input_count, outputs = n->output_count;
+    int status = BNF_OK;
+    for (uint32_t slot = 0; !status && slot < inputs; slot++) {
+        bnf_id value = bnf_node_input(g, move->node, slot);
+        if (value == BNF_NONE || !bnf_plan_carried(plan, value))
             continue;
-        bnf_node_text(g, node, text, sizeof text);
-        if (g->nodes[node].scope != v->scope)
-            return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_CAPTURED, "'%s' is also read by '%s' inside a body",
-                v->name, text);
-        return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_SHARED, "'%s' is also read by %s '%s'", v->name,
-            g->nodes[node].proto->op_type, text);
+        if (back)
+            status = bnf_plan_replace(fold, plan, value, BNF_NONE, err);
+        if (!status)
+            bnf_edit_set_input(g, move->node, slot, bnf_plan_becomes(plan, value));
     }
-    return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_SHARED, "'%s' is read %u times by the same node", v->name,
-        v->use_count);
-}
-
-/* The carried value not asked about yet whose producer comes last. */
-static struct bnf_carried *next_back(const struct bnf_fold *fold, struct bnf_plan *plan)
-{
-    struct bnf_carried *best = NULL;
-    uint32_t position = 0;
-    for (size_t i = plan->carried_count; i-- > 0;) {
-        struct bnf_carried *c = &plan->carried[i];
-        if (c->asked)
+    for (uint32_t slot = 0; !status && slot < outputs; slot++) {
+        bnf_id value = bnf_node_output(g, move->node, slot);
+        if (value == BNF_NONE || !bnf_plan_carried(plan, value))
             continue;
-        bnf_id producer = fold->graph->values[c->value].producer;
-        uint32_t at = producer == BNF_NONE ? 0 : fold->graph->nodes[producer].position;
-        if (!best || at > position) {
-            best = c;
-            position = at;
-        }
+        if (!back)
+            status = bnf_plan_replace(fold, plan, value, BNF_NONE, err);
+        if (!status)
+            bnf_edit_set_output(g, move->node, slot, bnf_plan_becomes(plan, value));
     }
-    return best;
+    return status;
 }
 
-static int walk_back(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_err *err)
+int bnf_plan_pass(struct bnf_plan *plan, bnf_id node, struct bnf_err *err)
 {
-    for (struct bnf_carried *c; (c = next_back(fold, plan)) != NULL;) {
-        bnf_id producer = fold->graph->values[c->value].producer;
-        if (bnf_fold_is_constant(fold, c->value)) {
-            c->asked = true;
-            int answer = bnf_constant_back(fold, plan, c->value, err);
-            if (answer)
-                return answer;
-            continue;
-        }
-        int answer = check_back(fold, plan, c->value);
-        if (answer)
-            return answer;
-        const struct bnf_node *n = &fold->graph->nodes[producer];
-        for (uint32_t slot = 0; slot < n->output_count; slot++) {
-            bnf_id at = bnf_node_output(fold->graph, producer, slot);
-            at = at == BNF_NONE ? BNF_NONE : bnf_table_get(&plan->index, at);
-            if (at != BNF_NONE)
-                plan->carried[at].asked = true;
-        }
-        const struct bnf_rule *rule = bnf_rule_find(fold->graph, producer);
-        if (!rule || !rule->back)
-            return refuse_operator(fold, plan, producer);
-        if (!bnf_table_put(&plan->asked, producer, 1))
-            return bnf_fail_memory(err);
-        answer = rule->back(fold, plan, producer, err);
-        if (answer)
-            return answer;
-    }
-    return BNF_ANSWER_YES;
+    return bnf_plan_add(plan, &(struct bnf_move){.apply = bnf_plan_rewire, .node = node}, err);
 }
-
-/* ---- forward ---- */
-
-/* Every reader of the value has to take the affine. Marks them; the walk asks the first in order. */
-static int check_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value)
-{
-    const struct bnf_graph *g = fold->graph;
-    const struct bnf_value *v = &g->values[value];
-    if (v->output_uses)
-        return bnf_refuse(fold, plan, BNF_REASON_AFFINE_IS_OUTPUT, "'%s' is an output of the graph", v->name);
-    if (v->use_count == 0)
-        return bnf_refuse(fold, plan, BNF_REASON_CONSUMER_NOT_LINEAR, "nobody reads '%s'", v->name);
-    bnf_id culprit = BNF_NONE;
-    bool others = false; /* some reader could take it */
-    char text[256];
-    for (bnf_id use = v->first_use; use != BNF_NONE; use = g->uses[use].next) {
-        bnf_id node = g->uses[use].node;
-        if (g->nodes[node].scope != v->scope)
-            return bnf_refuse(fold, plan, BNF_REASON_AFFINE_CAPTURED, "'%s' is read by '%s' inside a body", v->name,
-                bnf_node_text(g, node, text, sizeof text));
-        const struct bnf_rule *rule = bnf_rule_find(g, node);
-        if (rule && rule->forward)
-            others = true;
-        else
-            culprit = node;
-    }
-    if (culprit == BNF_NONE)
-        return BNF_ANSWER_YES;
-    if (!others)
-        return refuse_operator(fold, plan, culprit);
-    return bnf_refuse(fold, plan, BNF_REASON_CONSUMER_SHARED, "'%s' is also read by %s '%s', which cannot take it",
-        v->name, g->nodes[culprit].proto->op_type, bnf_node_text(g, culprit, text, sizeof text));
-}
-
-/* The reader of a carried value that was not asked yet and comes first; BNF_NONE when all were. */
-static bnf_id next_forward(const struct bnf_fold *fold, struct bnf_plan *plan)
-{
-    const struct bnf_graph *g = fold->graph;
-    bnf_id best = BNF_NONE;
-    for (size_t i = 0; i < plan->carried_count; i++) {
-        struct bnf_carried *c = &plan->carried[i];
-        bool open = false;
-        for (bnf_id use = g->values[c->value].first_use; !c->asked && use != BNF_NONE; use = g->uses[use].next) {
-            bnf_id node = g->uses[use].node;
-            if (bnf_table_get(&plan->asked, node) != BNF_NONE)
-                continue;
-            open = true;
-            if (best == BNF_NONE || g->nodes[node].position < g->nodes[best].position ||
-                (g->nodes[node].position == g->nodes[best].position && node < best))
-                best = node;
-        }
-        c->asked = !open;
-    }
-    return best;
-}
-
-static int walk_forward(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_err *err)
-{
-    size_t checked = 0;
-    for (;;) {
-        for (; checked < plan->carried_count; checked++) {
-            int answer = check_forward(fold, plan, plan->carried[checked].value);
-            if (answer)
-                return answer;
-        }
-        bnf_id node = next_forward(fold, plan);
-        if (node == BNF_NONE)
-            return BNF_ANSWER_YES;
-        if (!bnf_table_put(&plan->asked, node, 1))
-            return bnf_fail_memory(err);
-        int answer = bnf_rule_find(fold->graph, node)->forward(fold, plan, node, err);
-        if (answer)
-            return answer;
-    }
-}
-
-/* ---- both ---- */
 
 static bool worth_it(const struct bnf_plan *plan)
 {
@@ -299,25 +156,61 @@ static bool worth_it(const struct bnf_plan *plan)
     return plan->affines_added < plan->affines_removed + 1;
 }
 
-/* The dynamic input of a site's node. */
-static bnf_id site_input(struct bnf_fold *fold, const struct bnf_site *site)
+/* The affine that sets out, and what stays at the site as an Add: backward t, forward t/s. */
+static int set_out(struct bnf_fold *fold, struct bnf_plan *plan, const struct bnf_affine *affine,
+    struct bnf_affine *first, struct bnf_err *err)
 {
-    uint32_t slot = 0;
-    if (site->kind == BNF_SITE_AFFINE && bnf_fold_is_constant(fold, bnf_node_input(fold->graph, site->node, 0)))
-        slot = 1;
-    return bnf_node_input(fold->graph, site->node, slot);
+    *first = *affine;
+    if (plan->extent != BNF_EXTENT_SCALE)
+        return BNF_ANSWER_YES;
+    if (bnf_affine_no_shift(affine) || bnf_affine_unit_scale(affine))
+        return bnf_refuse(fold, plan, BNF_REASON_NO_RULE, "the scale is all there is to move, or there is none");
+    *first = bnf_affine_make(&fold->scratch, affine->axis, affine->channels);
+    plan->rest_shift = bnf_arena_alloc(&fold->scratch, affine->channels, sizeof *plan->rest_shift);
+    if (!first->scale || !plan->rest_shift)
+        return bnf_fail_memory(err);
+    for (size_t c = 0; c < affine->channels; c++) {
+        first->scale[c] = affine->scale[c];
+        plan->rest_shift[c] = affine->shift[c];
+        if (plan->walk == BNF_WALK_BACK)
+            continue;
+        if (affine->scale[c] == 0)
+            return bnf_refuse(fold, plan, BNF_REASON_ZERO_SCALE, "channel %zu of the affine has scale 0", c);
+        plan->rest_shift[c] /= affine->scale[c];
+    }
+    int dtype = bnf_fold_dtype(fold, bnf_site_input(fold, plan->site), 0);
+    if (!dtype || !bnf_values_fit(dtype, plan->rest_shift, affine->channels))
+        return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "the shift that would stay does not fit its type");
+    return BNF_ANSWER_YES;
 }
 
 int bnf_plan_walk(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_site *site, const struct bnf_affine *affine,
-    enum bnf_walk walk, enum bnf_style style, struct bnf_err *err)
+    const struct bnf_route *route, struct bnf_err *err)
 {
-    *plan = (struct bnf_plan){.walk = walk, .style = style, .site = site};
-    bnf_id start = walk == BNF_WALK_BACK ? site_input(fold, site) : bnf_node_output(fold->graph, site->node, 0);
-    int answer = bnf_plan_send(plan, start, affine, err);
+    static const char *const extents[] = {"", ", branch by branch", ", the scale alone"};
+    bool back = route->walk == BNF_WALK_BACK;
+    struct bnf_affine first;
+    *plan = (struct bnf_plan){.walk = route->walk,
+        .style = route->style,
+        .extent = route->extent,
+        .second = route->second,
+        .site = site};
+    bnf_id start = back ? bnf_site_input(fold, site) : bnf_node_output(fold->graph, site->node, 0);
+    int answer = bnf_plan_note(fold, plan, err, "%s%s%s:", back ? "backward" : "forward",
+        route->style == BNF_STYLE_KEEP ? ", through the arithmetic on the way" : "", extents[route->extent]);
     if (!answer)
-        answer = walk == BNF_WALK_BACK ? walk_back(fold, plan, err) : walk_forward(fold, plan, err);
+        answer = set_out(fold, plan, affine, &first, err);
+    if (!answer)
+        answer = bnf_plan_send(fold, plan, start, &first, err);
+    if (!answer)
+        answer = back ? bnf_walk_back(fold, plan, err) : bnf_walk_forward(fold, plan, err);
     if (!answer && !worth_it(plan))
         answer = bnf_refuse(fold, plan, BNF_REASON_NO_RULE, "moving it would leave as many additions as before");
+    if (answer == BNF_ANSWER_NO) {
+        int status = bnf_plan_note(fold, plan, err, "refused (%s): %s", bnf_reason_name(plan->reason),
+            plan->detail ? plan->detail : "");
+        answer = status ? status : answer;
+    }
     return answer;
 }
 
@@ -341,20 +234,69 @@ static int note_nodes(struct bnf_fold *fold, const struct bnf_plan *plan, struct
     return BNF_OK;
 }
 
+/* What stays of the affine: the Add at the site, and lowered affines where branches refused. */
+static int apply_rest(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_site *site, bnf_id x, bnf_id y,
+    uint32_t position, struct bnf_err *err)
+{
+    struct bnf_affine add = plan->carried[0].affine;
+    int status = BNF_OK;
+    if (plan->extent == BNF_EXTENT_SCALE) {
+        bool back = plan->walk == BNF_WALK_BACK;
+        bnf_id from = back ? bnf_plan_becomes(plan, x) : x, to = back ? y : bnf_plan_becomes(plan, y);
+        struct bnf_affine shift = bnf_affine_make(&fold->scratch, add.axis, add.channels);
+        if (!shift.scale)
+            return bnf_fail_memory(err);
+        memcpy(shift.shift, plan->rest_shift, add.channels * sizeof *shift.shift);
+        status = bnf_lower_between(fold, from, to, &shift, position, site->name, err);
+    }
+    for (size_t i = 0; !status && i < plan->left_count; i++) {
+        const struct bnf_left *left = &plan->left[i];
+        if (!bnf_plan_carried(plan, left->value))
+            bnf_bug("what stays lies on the way");
+        bnf_id producer = fold->graph->values[left->value].producer;
+        status = bnf_lower_between(fold, left->value, bnf_plan_becomes(plan, left->value), &left->affine,
+            producer == BNF_NONE ? 0 : fold->graph->nodes[producer].position, site->name, err);
+    }
+    return status;
+}
+
+/* Nodes that joined the affine on its way are folded with it. */
+static void note_joined(struct bnf_fold *fold, const struct bnf_plan *plan, const struct bnf_site *site)
+{
+    for (size_t i = 0; i < plan->move_count; i++) {
+        size_t index;
+        struct bnf_site *joined = bnf_fold_site(fold, plan->moves[i].node, &index);
+        if (!joined || !fold->graph->nodes[joined->node].dead)
+            continue;
+        joined->verdict = BNF_SITE_FOLDED;
+        joined->direction = site->direction;
+        joined->into = site->into;
+        joined->into_count = site->into_count;
+        joined->reason = BNF_REASON_NONE;
+        joined->detail = NULL;
+    }
+}
+
 int bnf_plan_apply(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_site *site, struct bnf_err *err)
 {
     bool back = plan->walk == BNF_WALK_BACK;
+    bnf_id x = bnf_site_input(fold, site), y = bnf_node_output(fold->graph, site->node, 0);
+    uint32_t position = fold->graph->nodes[site->node].position;
     int status = note_nodes(fold, plan, site, err);
     if (status)
         return status;
-    plan->carried[0].becomes =
-        back ? bnf_node_output(fold->graph, site->node, 0) : site_input(fold, site);
+    plan->carried[0].becomes = back ? y : x;
+    if (plan->extent == BNF_EXTENT_SCALE)
+        status = bnf_plan_replace(fold, plan, plan->carried[0].value, BNF_NONE, err);
     bnf_edit_remove_node(fold->graph, site->node);
     for (size_t i = 0; !status && i < plan->move_count; i++)
         status = plan->moves[i].apply(fold, plan, &plan->moves[i], err);
+    if (!status)
+        status = apply_rest(fold, plan, site, x, y, position, err);
     site->verdict = BNF_SITE_FOLDED;
     site->direction = back ? BNF_DIRECTION_BACK : BNF_DIRECTION_FORWARD;
     site->reason = BNF_REASON_NONE;
     site->detail = NULL;
+    note_joined(fold, plan, site);
     return status;
 }

@@ -190,6 +190,33 @@ int bnf_site_read(struct bnf_fold *fold, size_t index, struct bnf_err *err)
     return answer ? answer : make_affine(fold, site, channels, parameters, &fold->affines[index], err);
 }
 
+bnf_id bnf_site_input(const struct bnf_fold *fold, const struct bnf_site *site)
+{
+    uint32_t slot = 0;
+    if (site->kind == BNF_SITE_AFFINE && bnf_fold_is_constant(fold, bnf_node_input(fold->graph, site->node, 0)))
+        slot = 1;
+    return bnf_node_input(fold->graph, site->node, slot);
+}
+
+int bnf_site_trace(struct bnf_fold *fold, struct bnf_site *site, const struct bnf_plan *plan, struct bnf_err *err)
+{
+    if (!plan->step_count)
+        return BNF_OK;
+    const char **steps = bnf_arena_alloc(fold->arena, site->step_count + plan->step_count, sizeof *steps);
+    if (!steps)
+        return bnf_fail_memory(err);
+    if (site->step_count)
+        memcpy(steps, site->steps, site->step_count * sizeof *steps);
+    for (size_t i = 0; i < plan->step_count; i++) {
+        steps[site->step_count + i] = bnf_arena_copy(fold->arena, plan->steps[i], strlen(plan->steps[i]));
+        if (!steps[site->step_count + i])
+            return bnf_fail_memory(err);
+    }
+    site->steps = steps;
+    site->step_count += plan->step_count;
+    return BNF_OK;
+}
+
 /* ---- finding ---- */
 
 static bool is_elementwise(const struct bnf_graph *g, bnf_id node)

@@ -80,21 +80,23 @@ int bnf_elementwise_read(struct bnf_fold *fold, bnf_id node, uint32_t *slot, str
 /* Lowers what nothing absorbed (lower.c). */
 int bnf_lower(struct bnf_fold *fold, size_t index, struct bnf_err *err);
 
-/* Rules, one file per operator family. */
-int bnf_conv_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err);
-int bnf_conv_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err);
-int bnf_convtranspose_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err);
-int bnf_convtranspose_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err);
-int bnf_gemm_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err);
-int bnf_gemm_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err);
-int bnf_matmul_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err);
-int bnf_matmul_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err);
-int bnf_elementwise_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err);
-int bnf_elementwise_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err);
-int bnf_batchnorm_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err);
-int bnf_batchnorm_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err);
-int bnf_identity_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err);
-int bnf_constant_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value, struct bnf_err *err);
-int bnf_identity_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err);
+/* What an affine on a value costs at run time, when it is lowered there: bytes read and written, and operations by
+ * the bytes that a core moves in the time of one. A batch of one; infinite where extents are not known. */
+#define BNF_COST_OPERATION 0.25
+double bnf_lower_cost(const struct bnf_fold *fold, bnf_id value, const struct bnf_affine *affine);
+
+/* Makes output (without producer) the affine of input by new nodes called after `hint`, which may be NULL. */
+int bnf_lower_between(struct bnf_fold *fold, bnf_id input, bnf_id output, const struct bnf_affine *affine,
+    uint32_t position, const char *hint, struct bnf_err *err);
+
+/* Moves a part of a site's affine where that leaves less than lowering the whole (partial.c). YES, NO or negative. */
+int bnf_partial(struct bnf_fold *fold, size_t index, struct bnf_err *err);
+
+/* The dynamic operand of a site's node. */
+bnf_id bnf_site_input(const struct bnf_fold *fold, const struct bnf_site *site);
+
+/* Adds what a plan did to the steps of its site, when they are traced. */
+int bnf_site_trace(struct bnf_fold *fold, struct bnf_site *site, const struct bnf_plan *plan, struct bnf_err *err);
+#include "fold/rules.h"
 
 #endif

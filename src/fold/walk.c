@@ -1,0 +1,275 @@
+/* The walk: which operator is asked next, and what becomes of a branch that refuses. */
+#include "fold/state.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int bnf_plan_note(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_err *err, const char *format, ...)
+{
+    char text[768];
+    va_list args;
+    if (!fold->options->trace)
+        return BNF_OK;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    const char *copy = bnf_arena_copy(&fold->scratch, text, strlen(text));
+    if (!copy || !bnf_reserve(&plan->steps, &plan->step_capacity, plan->step_count + 1, sizeof *plan->steps))
+        return bnf_fail_memory(err);
+    plan->steps[plan->step_count++] = copy;
+    return BNF_OK;
+}
+
+/* What an operator answered: its last move says whether the affine ends there. */
+static int note_answer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, size_t moves, struct bnf_err *err)
+{
+    char text[256];
+    if (!fold->options->trace)
+        return BNF_OK;
+    bool absorbs = plan->move_count > moves && plan->moves[plan->move_count - 1].absorbs;
+    bool on = plan->carried_count && !plan->carried[plan->carried_count - 1].asked;
+    return bnf_plan_note(fold, plan, err, "%s '%s' %s", fold->graph->nodes[node].proto->op_type,
+        bnf_node_text(fold->graph, node, text, sizeof text),
+        absorbs && on ? "takes a part of it and passes the rest on"
+        : absorbs     ? "takes it"
+                      : "passes it on");
+}
+
+bool bnf_is_linear_operator(const char *op_type)
+{
+    static const char *const names[] = {"AveragePool", "Concat", "DepthToSpace", "Einsum", "Expand", "Flatten", "Gather",
+        "GlobalAveragePool", "GroupNormalization", "InstanceNormalization", "LayerNormalization", "Mean", "Neg", "Pad",
+        "ReduceMean", "ReduceSum", "Reshape", "Resize", "Slice", "SpaceToDepth", "Split", "Squeeze", "Sum", "Tile",
+        "Transpose", "Unsqueeze", "Upsample"};
+    for (size_t i = 0; op_type && i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(op_type, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* ---- backward ---- */
+
+static int refuse_operator(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node)
+{
+    char text[256];
+    const char *op = fold->graph->nodes[node].proto->op_type;
+    bool back = plan->walk == BNF_WALK_BACK;
+    bnf_node_text(fold->graph, node, text, sizeof text);
+    if (!bnf_node_is_standard(fold->graph, node))
+        return bnf_refuse(fold, plan, BNF_REASON_NO_RULE, "no rule for operator '%s' of domain '%s' (node '%s')", op,
+            fold->graph->nodes[node].proto->domain, text);
+    if (bnf_is_linear_operator(op))
+        return bnf_refuse(fold, plan, BNF_REASON_NO_RULE, "no rule moves an affine %s %s '%s' yet",
+            back ? "backward through" : "forward through", op, text);
+    return bnf_refuse(fold, plan, back ? BNF_REASON_PRODUCER_NOT_LINEAR : BNF_REASON_CONSUMER_NOT_LINEAR,
+        "%s '%s' %s is not linear", op, text, back ? "in front of it" : "behind it");
+}
+
+/* May this value change its meaning? Only the walk may read it. */
+static int check_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value)
+{
+    const struct bnf_graph *g = fold->graph;
+    const struct bnf_value *v = &g->values[value];
+    if (v->scope != g->nodes[plan->site->node].scope)
+        return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_CAPTURED, "'%s' comes from an outer graph", v->name);
+    if (v->output_uses)
+        return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_IS_OUTPUT, "'%s' is an output of the graph", v->name);
+    if (v->producer == BNF_NONE && v->is_input)
+        return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_IS_INPUT, "'%s' is an input", v->name);
+    if (v->use_count == 1)
+        return BNF_ANSWER_YES;
+    for (bnf_id use = v->first_use; use != BNF_NONE; use = g->uses[use].next) {
+        bnf_id node = g->uses[use].node;
+        char text[256];
+        if (node == plan->site->node || bnf_table_get(&plan->asked, node) != BNF_NONE)
+            continue;
+        bnf_node_text(g, node, text, sizeof text);
+        if (g->nodes[node].scope != v->scope)
+            return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_CAPTURED, "'%s' is also read by '%s' inside a body",
+                v->name, text);
+        return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_SHARED, "'%s' is also read by %s '%s'", v->name,
+            g->nodes[node].proto->op_type, text);
+    }
+    return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_SHARED, "'%s' is read %u times by the same node", v->name,
+        v->use_count);
+}
+
+/* The carried value not asked about yet whose producer comes last. */
+static struct bnf_carried *next_back(const struct bnf_fold *fold, struct bnf_plan *plan)
+{
+    struct bnf_carried *best = NULL;
+    uint32_t position = 0;
+    for (size_t i = plan->carried_count; i-- > 0;) {
+        struct bnf_carried *c = &plan->carried[i];
+        if (c->asked)
+            continue;
+        bnf_id producer = fold->graph->values[c->value].producer;
+        uint32_t at = producer == BNF_NONE ? 0 : fold->graph->nodes[producer].position;
+        if (!best || at > position) {
+            best = c;
+            position = at;
+        }
+    }
+    return best;
+}
+
+/* Everything that a rule may have added before it refused. */
+struct mark {
+    size_t carried, moves;
+    int removed, added;
+};
+
+static struct mark mark_of(const struct bnf_plan *plan)
+{
+    return (struct mark){plan->carried_count, plan->move_count, plan->affines_removed, plan->affines_added};
+}
+
+/* The affines on the outputs of a node, or on the one value that nothing computes, stay where they are: lowered. */
+static int leave(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value, const struct mark *mark,
+    struct bnf_err *err)
+{
+    bnf_id producer = fold->graph->values[value].producer;
+    plan->carried_count = mark->carried;
+    plan->move_count = mark->moves;
+    plan->affines_removed = mark->removed;
+    plan->affines_added = mark->added;
+    for (size_t i = 0; i < plan->carried_count; i++) {
+        struct bnf_carried *c = &plan->carried[i];
+        if (c->value != value && (producer == BNF_NONE || fold->graph->values[c->value].producer != producer))
+            continue;
+        if (!bnf_reserve(&plan->left, &plan->left_capacity, plan->left_count + 1, sizeof *plan->left))
+            return bnf_fail_memory(err);
+        plan->left[plan->left_count++] = (struct bnf_left){.value = c->value, .affine = c->affine};
+        c->asked = true;
+    }
+    return bnf_plan_note(fold, plan, err, "%s: it stays on '%s'", plan->detail ? plan->detail : "refused",
+        fold->graph->values[value].name);
+}
+
+/* Asks the producer of a carried value, or the constant that the value is. */
+static int ask_back(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_carried *c, struct bnf_err *err)
+{
+    bnf_id producer = fold->graph->values[c->value].producer, value = c->value;
+    size_t moves = plan->move_count;
+    if (bnf_fold_is_constant(fold, value)) {
+        c->asked = true;
+        int answer = bnf_constant_back(fold, plan, value, err);
+        return answer ? answer
+                      : bnf_plan_note(fold, plan, err, "constant '%s' takes it", fold->graph->values[value].name);
+    }
+    int answer = check_back(fold, plan, value);
+    if (answer)
+        return answer;
+    const struct bnf_node *n = &fold->graph->nodes[producer];
+    for (uint32_t slot = 0; !answer && slot < n->output_count; slot++) {
+        bnf_id output = bnf_node_output(fold->graph, producer, slot);
+        struct bnf_carried *other = output == BNF_NONE ? NULL : bnf_plan_carried(plan, output);
+        if (!other)
+            continue;
+        other->asked = true;
+        answer = check_back(fold, plan, output);
+    }
+    if (answer)
+        return answer;
+    const struct bnf_rule *rule = bnf_rule_find(fold->graph, producer);
+    if (!rule || !rule->back)
+        return refuse_operator(fold, plan, producer);
+    if (!bnf_table_put(&plan->asked, producer, 1))
+        return bnf_fail_memory(err);
+    answer = rule->back(fold, plan, producer, err);
+    return answer ? answer : note_answer(fold, plan, producer, moves, err);
+}
+
+int bnf_walk_back(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_err *err)
+{
+    for (struct bnf_carried *c; (c = next_back(fold, plan)) != NULL;) {
+        struct mark mark = mark_of(plan);
+        bnf_id value = c->value;
+        int answer = ask_back(fold, plan, c, err);
+        if (answer == BNF_ANSWER_NO && plan->extent == BNF_EXTENT_PARTS && value != plan->carried[0].value)
+            answer = leave(fold, plan, value, &mark, err);
+        if (answer)
+            return answer;
+    }
+    return BNF_ANSWER_YES;
+}
+
+/* ---- forward ---- */
+
+/* Every reader of the value has to take the affine. Marks them; the walk asks the first in order. */
+static int check_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value)
+{
+    const struct bnf_graph *g = fold->graph;
+    const struct bnf_value *v = &g->values[value];
+    if (v->output_uses)
+        return bnf_refuse(fold, plan, BNF_REASON_AFFINE_IS_OUTPUT, "'%s' is an output of the graph", v->name);
+    if (v->use_count == 0)
+        return bnf_refuse(fold, plan, BNF_REASON_CONSUMER_NOT_LINEAR, "nobody reads '%s'", v->name);
+    bnf_id culprit = BNF_NONE;
+    bool others = false; /* some reader could take it */
+    char text[256];
+    for (bnf_id use = v->first_use; use != BNF_NONE; use = g->uses[use].next) {
+        bnf_id node = g->uses[use].node;
+        if (g->nodes[node].scope != v->scope)
+            return bnf_refuse(fold, plan, BNF_REASON_AFFINE_CAPTURED, "'%s' is read by '%s' inside a body", v->name,
+                bnf_node_text(g, node, text, sizeof text));
+        const struct bnf_rule *rule = bnf_rule_find(g, node);
+        if (rule && rule->forward)
+            others = true;
+        else
+            culprit = node;
+    }
+    if (culprit == BNF_NONE)
+        return BNF_ANSWER_YES;
+    if (!others)
+        return refuse_operator(fold, plan, culprit);
+    return bnf_refuse(fold, plan, BNF_REASON_CONSUMER_SHARED, "'%s' is also read by %s '%s', which cannot take it",
+        v->name, g->nodes[culprit].proto->op_type, bnf_node_text(g, culprit, text, sizeof text));
+}
+
+/* The reader of a carried value that was not asked yet and comes first; BNF_NONE when all were. */
+static bnf_id next_forward(const struct bnf_fold *fold, struct bnf_plan *plan)
+{
+    const struct bnf_graph *g = fold->graph;
+    bnf_id best = BNF_NONE;
+    for (size_t i = 0; i < plan->carried_count; i++) {
+        struct bnf_carried *c = &plan->carried[i];
+        bool open = false;
+        for (bnf_id use = g->values[c->value].first_use; !c->asked && use != BNF_NONE; use = g->uses[use].next) {
+            bnf_id node = g->uses[use].node;
+            if (bnf_table_get(&plan->asked, node) != BNF_NONE)
+                continue;
+            open = true;
+            if (best == BNF_NONE || g->nodes[node].position < g->nodes[best].position ||
+                (g->nodes[node].position == g->nodes[best].position && node < best))
+                best = node;
+        }
+        c->asked = !open;
+    }
+    return best;
+}
+
+int bnf_walk_forward(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_err *err)
+{
+    size_t checked = 0;
+    for (;;) {
+        for (; checked < plan->carried_count; checked++) {
+            int answer = check_forward(fold, plan, plan->carried[checked].value);
+            if (answer)
+                return answer;
+        }
+        bnf_id node = next_forward(fold, plan);
+        if (node == BNF_NONE)
+            return BNF_ANSWER_YES;
+        if (!bnf_table_put(&plan->asked, node, 1))
+            return bnf_fail_memory(err);
+        size_t moves = plan->move_count;
+        int answer = bnf_rule_find(fold->graph, node)->forward(fold, plan, node, err);
+        if (!answer)
+            answer = note_answer(fold, plan, node, moves, err);
+        if (answer)
+            return answer;
+    }
+}
+
