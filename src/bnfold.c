@@ -4,8 +4,10 @@
 #include "bnfold.h"
 
 #include "base/threads.h"
+#include "check/feeds.h"
 #include "graph/shapes.h"
 #include "heal.h"
+#include "opset.h"
 #include "output.h"
 #include "report/report.h"
 
@@ -111,6 +113,8 @@ static int build(struct bnf_graph *graph, struct bnf_model *model, bool keep_ove
                                      : bnf_fail(err, BNF_EINPUT, "the model has no graph");
     graph->keep_overridable = keep_overridable;
     if (!status)
+        status = bnf_demand_opset(graph, err);
+    if (!status)
         status = bnf_shapes_infer(graph, err);
     return about(status, err, "load", path);
 }
@@ -125,6 +129,8 @@ static int load(struct job *job, struct bnf_err *err)
         status = describe(job->report, &job->report->model, &job->model, job->input, err);
     if (!status)
         status = build(&job->graph, &job->model, job->options->keep_overridable, job->input, err);
+    if (!status)
+        status = bnf_feeds_check_dims(&job->graph, job->options->dims, err);
     job->report->seconds.load = now() - start;
     return status;
 }
@@ -144,6 +150,7 @@ static int fold(struct job *job, struct bnf_err *err)
         .skip = job->heal.count ? job->heal.skip : options->skip,
         .version = BNF_VERSION,
         .optimistic = job->report->command == BNF_COMMAND_FOLD && !job->careful,
+        .trace = options->trace && job->report->command == BNF_COMMAND_PLAN,
         .threads = threads(options)};
     struct bnfold_report *report = job->report;
     double start = now();
@@ -380,9 +387,9 @@ int bnfold_plan(const char *input, const struct bnfold_options *options, struct 
     return finish(status, &err, job.report, report, error);
 }
 
-/* Loads one side of a comparison and counts its nodes. */
-static int load_side(struct bnf_model *model, const char *path, struct bnfold_report *report,
-    struct bnf_report_model *to, struct bnf_err *err)
+/* Loads one side of a comparison and counts its nodes. dims: extents that have to be its inputs'. */
+static int load_side(struct bnf_model *model, const char *path, const char *const *dims,
+    struct bnfold_report *report, struct bnf_report_model *to, struct bnf_err *err)
 {
     struct bnf_graph graph = {0};
     int status = open_model(model, path, err);
@@ -390,6 +397,8 @@ static int load_side(struct bnf_model *model, const char *path, struct bnfold_re
         status = describe(report, to, model, path, err);
     if (!status)
         status = build(&graph, model, false, path, err);
+    if (!status)
+        status = bnf_feeds_check_dims(&graph, dims, err);
     for (bnf_id node = 0; !status && node < graph.node_count; node++) {
         to->nodes++;
         to->batchnorms += bnf_node_is(&graph, node, "BatchNormalization");
@@ -407,9 +416,9 @@ int bnfold_check(const char *reference, const char *candidate, const struct bnfo
     double start = now();
     int status = mine ? BNF_OK : bnf_fail_memory(&err);
     if (!status)
-        status = load_side(&models[0], reference, mine, &mine->model, &err);
+        status = load_side(&models[0], reference, options->dims, mine, &mine->model, &err);
     if (!status)
-        status = load_side(&models[1], candidate, mine, &mine->candidate, &err);
+        status = load_side(&models[1], candidate, NULL, mine, &mine->candidate, &err);
     struct comparison c = {
         .reference = &models[0], .candidate = &models[1], .path = candidate, .foreign = true};
     if (!status) {

@@ -27,6 +27,7 @@ struct bnfold_options {
     bool lossy;            /* convert: drop what JSON cannot say */
     bool heal;             /* leave sites alone that do not pass the check, and try again */
     bool require_run;      /* runs that are not complete are a failure */
+    bool trace;            /* plan: tell every step that was tried */
     double max_u;          /* > 0: limit of the proof, in units of rounding */
     unsigned threads;      /* 0: as many as the machine runs at once */
     const char *const *only, *const *skip; /* glob patterns over node names, NULL-terminated; NULL: none */

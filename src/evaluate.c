@@ -7,6 +7,7 @@
 #include "eval/feed.h"
 #include "graph/shapes.h"
 #include "onnx/npy.h"
+#include "opset.h"
 
 #include <fnmatch.h>
 #include <inttypes.h>
@@ -73,6 +74,8 @@ static int prepare(
     if (!status)
         status = e->model.proto->graph ? bnf_graph_build(&e->graph, &e->model, err)
                                        : bnf_fail(err, BNF_EINPUT, "the model has no graph");
+    if (!status && bnf_demand_opset(&e->graph, err))
+        status = bnf_fail_at(err, "cannot load '%s'", path);
     if (!status)
         status = bnf_shapes_infer(&e->graph, err);
     if (!status)

@@ -3,6 +3,7 @@
 #include "graph/attr.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,22 +90,48 @@ void bnf_feeds_fill(struct bnf_array *array, uint64_t seed, size_t sample, size_
     }
 }
 
+/* In float a double's last bits do not exist. */
+static int shaken_type(const struct bnf_array *array)
+{
+    return array->dtype == BNF_DTYPE_DOUBLE && array->precision == BNF_PRECISION_FLOAT ? BNF_DTYPE_FLOAT
+                                                                                       : array->dtype;
+}
+
+static void set(struct bnf_array *to, size_t i, double x)
+{
+    if (to->precision == BNF_PRECISION_FLOAT)
+        ((float *)to->data)[i] = (float)x;
+    else
+        ((double *)to->data)[i] = x;
+}
+
 struct bnf_array *bnf_feeds_shake(struct bnf_budget *budget, struct bnf_array *array, uint64_t draw)
 {
     if (array->kind != BNF_KIND_REAL)
         return array;
     struct bnf_array *to = bnf_array_new(budget, array->dtype, array->precision, array->rank, array->dims);
-    /* In float a double's last bits do not exist. */
-    int dtype = array->dtype == BNF_DTYPE_DOUBLE && array->precision == BNF_PRECISION_FLOAT ? BNF_DTYPE_FLOAT
-                                                                                            : array->dtype;
-    double u = bnf_dtype_roundoff(dtype);
+    int dtype = shaken_type(array);
+    double u = bnf_dtype_roundoff(dtype), tiny = bnf_dtype_tiny(dtype);
     for (size_t i = 0; to && i < to->count; i++) {
-        double x = bnf_array_at(array, i) * (1 + 2 * u * (2 * uniform(&draw) - 1));
-        x = bnf_round(dtype, x);
-        if (to->precision == BNF_PRECISION_FLOAT)
-            ((float *)to->data)[i] = (float)x;
-        else
-            ((double *)to->data)[i] = x;
+        double x = bnf_array_at(array, i), step = 2 * u * fabs(x);
+        if (x != 0 && step < tiny)
+            step = tiny; /* subnormal numbers are evenly spaced */
+        set(to, i, bnf_round(dtype, x + step * (2 * uniform(&draw) - 1)));
+    }
+    bnf_array_drop(budget, array);
+    return to;
+}
+
+struct bnf_array *bnf_feeds_shake_subnormal(
+    struct bnf_budget *budget, struct bnf_array *array, uint64_t draw, bool *some)
+{
+    struct bnf_array *to = bnf_array_new(budget, array->dtype, array->precision, array->rank, array->dims);
+    int dtype = shaken_type(array);
+    double tiny = bnf_dtype_tiny(dtype), normal = tiny / (2 * bnf_dtype_roundoff(dtype));
+    for (size_t i = 0; to && i < to->count; i++) {
+        double x = bnf_array_at(array, i);
+        *some = *some || (x != 0 && fabs(x) < normal);
+        set(to, i, fabs(x) < normal ? bnf_round(dtype, x + tiny * (2 * uniform(&draw) - 1)) : x);
     }
     bnf_array_drop(budget, array);
     return to;
@@ -279,7 +306,8 @@ static void cannot(struct bnf_feeds *feeds, const char *name, const char *why)
             &feeds->arena, "input '%s' %s, so no inputs can be made up; --data gives some", name, why);
 }
 
-static int look_at_inputs(struct bnf_feeds *feeds, struct bnf_constants *constants, struct bnf_err *err)
+/* Lists the inputs to be fed, and binds the extents that the options give. */
+static int list_inputs(struct bnf_feeds *feeds, struct bnf_err *err)
 {
     const struct bnf_graph *g = feeds->graph;
     const struct bnf_scope *main = &g->scopes[0];
@@ -290,7 +318,13 @@ static int look_at_inputs(struct bnf_feeds *feeds, struct bnf_constants *constan
         if (!g->values[main->inputs[i]].initializer)
             feeds->inputs[feeds->count++] = (struct bnf_feed_input){
                 .value = main->inputs[i], .position = i, .name = g->values[main->inputs[i]].name};
-    int status = bind_all(feeds, err);
+    return bind_all(feeds, err);
+}
+
+static int look_at_inputs(struct bnf_feeds *feeds, struct bnf_constants *constants, struct bnf_err *err)
+{
+    const struct bnf_graph *g = feeds->graph;
+    int status = list_inputs(feeds, err);
     for (size_t i = 0; i < feeds->count && !status; i++) {
         struct bnf_feed_input *input = &feeds->inputs[i];
         const struct bnf_shape *shape = &g->values[input->value].shape;
@@ -336,6 +370,16 @@ int bnf_feeds_init(struct bnf_feeds *feeds, struct bnf_graph *graph, struct bnf_
         feeds->samples = 1; /* nothing would differ */
     if (feeds->seeded)
         feeds->rows = feeds->samples;
+    return status;
+}
+
+int bnf_feeds_check_dims(struct bnf_graph *graph, const char *const *dims, struct bnf_err *err)
+{
+    struct bnf_run_options options = {.dims = dims};
+    struct bnf_feeds feeds = {.graph = graph, .options = &options};
+    bnf_arena_init(&feeds.arena, 0);
+    int status = dims ? list_inputs(&feeds, err) : BNF_OK;
+    bnf_arena_free(&feeds.arena);
     return status;
 }
 

@@ -54,6 +54,10 @@ struct bnf_feeds {
 int bnf_feeds_init(struct bnf_feeds *feeds, struct bnf_graph *graph, struct bnf_constants *constants,
     const struct bnf_run_options *options, struct bnf_err *err);
 
+/* Are these ("NAME=N", NULL-terminated or NULL) extents of the graph's inputs? BNF_EUSAGE names those there
+ * are; BNF_ENOMEM. */
+int bnf_feeds_check_dims(struct bnf_graph *graph, const char *const *dims, struct bnf_err *err);
+
 void bnf_feeds_free(struct bnf_feeds *feeds);
 
 /* The arrays of one sample, one per input of the main graph (NULL for those with an initializer). The caller
@@ -65,6 +69,11 @@ int bnf_feeds_make(struct bnf_feeds *feeds, size_t sample, enum bnf_precision pr
  * it meets other rounding errors. Gives a new array and drops the old one; NULL when memory is out. Integers
  * stay. */
 struct bnf_array *bnf_feeds_shake(struct bnf_budget *budget, struct bnf_array *array, uint64_t draw);
+
+/* Likewise, but only numbers that are subnormal or zero move, by up to the distance to their neighbours; NULL
+ * when memory is out, and *some is set when there are subnormal ones. */
+struct bnf_array *bnf_feeds_shake_subnormal(
+    struct bnf_budget *budget, struct bnf_array *array, uint64_t draw, bool *some);
 
 /* The model did not take a made-up sample: guesses its open extents anew. False when there is nothing left to
  * guess. */

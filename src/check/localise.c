@@ -1,5 +1,6 @@
 #include "check/runner.h"
 
+#include <math.h>
 #include <string.h>
 
 /* How far apart the two runs in double may be at a value, in floors of its type. */
@@ -42,7 +43,9 @@ static bool agrees(const struct bnf_array *a, const struct bnf_array *b)
         return false;
     if (a->kind != BNF_KIND_REAL && a->kind != BNF_KIND_INT)
         return true;
-    return bnf_metrics_distance(a, b, bnf_metrics_scale(a)) <= LIMIT * bnf_metrics_floor(a->dtype);
+    double scale = a->kind == BNF_KIND_INT ? bnf_metrics_scale(a)
+                                           : fmax(bnf_metrics_scale(a), bnf_metrics_least_scale(a->dtype));
+    return bnf_metrics_distance(a, b, scale) <= LIMIT * bnf_metrics_floor(a->dtype);
 }
 
 /* Runs both in double, keeping the common values. */

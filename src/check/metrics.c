@@ -33,6 +33,11 @@ double bnf_metrics_floor(int dtype)
     }
 }
 
+double bnf_metrics_least_scale(int dtype)
+{
+    return bnf_dtype_tiny(dtype) / bnf_metrics_floor(dtype);
+}
+
 double bnf_metrics_scale(const struct bnf_array *a)
 {
     double most = 0;
@@ -122,7 +127,7 @@ static bool is_judged(const struct bnf_array *oracle, const struct bnf_array *re
 
 static double scale_of(const struct bnf_metrics *m, const struct bnf_array *oracle)
 {
-    return fmax(bnf_metrics_scale(oracle), m->typical);
+    return fmax(bnf_metrics_least_scale(oracle->dtype), fmax(bnf_metrics_scale(oracle), m->typical));
 }
 
 /* ---- noise ---- */
@@ -158,8 +163,22 @@ void bnf_metrics_noise(struct bnf_metrics *m, const struct bnf_array *oracle, co
         return;
     double e = bnf_metrics_distance(ref, oracle, scale_of(m, oracle));
     m->to->double_noise = m->dtype == BNF_DTYPE_DOUBLE;
-    e *= m->to->double_noise ? FLOAT_TO_DOUBLE : 1;
+    e *= m->to->double_noise && ref->precision == BNF_PRECISION_FLOAT ? FLOAT_TO_DOUBLE : 1;
     m->to->e_ref = e > m->to->e_ref ? e : m->to->e_ref;
+}
+
+/* The gate's unit. */
+static double allowed(const struct bnf_metrics *m)
+{
+    return fmax(fmax(m->to->e_ref, bnf_metrics_floor(m->dtype)), m->grain);
+}
+
+void bnf_metrics_grain(struct bnf_metrics *m, const struct bnf_array *oracle, const struct bnf_array *new,
+    const struct bnf_array *shaken)
+{
+    if (oracle->kind == BNF_KIND_REAL && bnf_metrics_same_form(oracle, new) &&
+        bnf_metrics_same_form(new, shaken))
+        m->grain = fmax(m->grain, bnf_metrics_distance(new, shaken, scale_of(m, oracle)));
 }
 
 /* ---- comparing ---- */
@@ -231,8 +250,8 @@ static void compare_elements(struct bnf_metrics *m, struct bnf_spread *spread,
             bool same = same_nonfinite(a, b);
             m->to->nonfinite += same;
             m->one_sided += !same;
-            if (!same)
-                suspect(m, sample, INFINITY);
+            if (!same && !m->one_sided_in)
+                m->one_sided_in = sample + 1;
             continue;
         }
         m->squares += delta * delta;
@@ -361,7 +380,7 @@ void bnf_metrics_compare(struct bnf_metrics *m, struct bnf_spread *spread,
     double e = bnf_metrics_distance(new, oracle, scale_of(m, oracle));
     if (e > m->to->e_new) {
         m->to->e_new = e;
-        if (e > GATE * fmax(m->to->e_ref, bnf_metrics_floor(m->dtype)))
+        if (e > GATE * allowed(m))
             suspect(m, sample, e);
     }
 }
@@ -381,7 +400,7 @@ void bnf_metrics_gap(struct bnf_metrics *m, size_t sample, const struct bnf_arra
         return;
     double e = bnf_metrics_distance(new, oracle, scale_of(m, oracle));
     m->to->gap = e > m->to->gap ? e : m->to->gap;
-    if (e > GATE * fmax(m->to->e_ref, bnf_metrics_floor(m->dtype)))
+    if (e > GATE * allowed(m))
         suspect(m, sample, e);
 }
 
@@ -389,8 +408,12 @@ void bnf_metrics_gap(struct bnf_metrics *m, size_t sample, const struct bnf_arra
 
 bool bnf_metrics_strays(const struct bnf_metrics *m)
 {
-    double noise = fmax(m->to->e_ref, bnf_metrics_floor(m->dtype)), most = fmax(m->to->e_new, m->to->gap);
-    return m->real && most > GATE * noise && most < HOPELESS * noise;
+    return m->real && fmax(m->to->e_new, m->to->gap) > GATE * allowed(m);
+}
+
+bool bnf_metrics_is_hopeless(const struct bnf_metrics *m)
+{
+    return fmax(m->to->e_new, m->to->gap) >= HOPELESS * allowed(m);
 }
 
 static const char *why_it_fails(
@@ -422,7 +445,7 @@ int bnf_metrics_finish(struct bnf_metrics *m, const struct bnf_run_options *opti
     struct bnf_err *err)
 {
     struct bnf_run_output *to = m->to;
-    double floor = bnf_metrics_floor(m->dtype), noise = fmax(to->e_ref, floor);
+    double floor = bnf_metrics_floor(m->dtype), noise = allowed(m);
     size_t finite = to->compared - to->nonfinite;
     to->kind = m->real || !m->has_first ? "real" : "discrete";
     to->constant = !m->varies;
@@ -434,6 +457,8 @@ int bnf_metrics_finish(struct bnf_metrics *m, const struct bnf_run_options *opti
     }
     to->fails = *m->shape || m->one_sided || to->mismatched || m->beyond ||
                 (m->real && (to->e_new > GATE * noise || to->gap > GATE * noise));
+    if (m->one_sided)
+        m->failed_sample = m->one_sided_in - 1;
     if (to->fails) {
         to->why = why_it_fails(m, noise, options, arena);
         if (!to->why)

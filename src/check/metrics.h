@@ -31,8 +31,11 @@ struct bnf_metrics {
     bool real, has_first, varies;
     double typical; /* the scale that distances are relative to at least: samples whose output happens to be
                        next to zero are no more exact than others */
+    double grain;   /* what the spacing of subnormal numbers that the candidate stores does to it */
     double first, squares;
     size_t one_sided;     /* finite on one side, or NaN and infinities that differ */
+    size_t one_sided_in;  /* a sample that has such, counted from 1; 0: none */
+    size_t overflowed;    /* likewise, but that is no mistake: see bnf_runner_excuse_overflow */
     size_t beyond;        /* elements that rtol and atol do not allow */
     size_t unstable;      /* samples on which the reference's own runs differ in shape */
     char shape[256];      /* what differs in shape or type; "" */
@@ -50,13 +53,21 @@ void bnf_metrics_compare(struct bnf_metrics *m, struct bnf_spread *spread,
     const struct bnf_run_options *options, size_t sample, const struct bnf_array *oracle,
     const struct bnf_array *ref, const struct bnf_array *new, const struct bnf_tie *tie);
 
+/* Takes in two runs of the candidate that differ in subnormal stored numbers only, by what separates
+ * neighbours. */
+void bnf_metrics_grain(struct bnf_metrics *m, const struct bnf_array *oracle, const struct bnf_array *new,
+    const struct bnf_array *shaken);
+
 /* Takes the candidate's run in double in. */
 void bnf_metrics_gap(struct bnf_metrics *m, size_t sample, const struct bnf_array *oracle,
     const struct bnf_array *ref, const struct bnf_array *new);
 
 /* True when the candidate strays further from the exact result than the reference's rounding noise, as known
- * so far, allows; but not beyond all reason. */
+ * so far, allows. */
 bool bnf_metrics_strays(const struct bnf_metrics *m);
+
+/* True when it does so beyond all reason. */
+bool bnf_metrics_is_hopeless(const struct bnf_metrics *m);
 
 /* Judges: fills what is left of *m->to, with a sentence from the arena where it fails. BNF_ENOMEM. */
 int bnf_metrics_finish(struct bnf_metrics *m, const struct bnf_run_options *options, struct bnf_arena *arena,
@@ -64,6 +75,9 @@ int bnf_metrics_finish(struct bnf_metrics *m, const struct bnf_run_options *opti
 
 /* The gate's floor for an element type. */
 double bnf_metrics_floor(int dtype);
+
+/* What distances are relative to at least: a few of the smallest subnormal numbers apart is no distance. */
+double bnf_metrics_least_scale(int dtype);
 
 /* The largest finite magnitude; 0 when there is none. */
 double bnf_metrics_scale(const struct bnf_array *array);

@@ -169,9 +169,11 @@ static void compare(struct bnf_runner *r, size_t sample, size_t output, const st
         .boxes = r->boxes[at],
         .noise = r->noise[at],
         .scale = r->data[at] ? bnf_metrics_scale(r->data[at]) : 0};
+    size_t before = r->metrics[output].one_sided;
     bool may_tie = tie.decider->kind && tie.data && tie.data->kind == BNF_KIND_REAL;
     bnf_metrics_compare(
         &r->metrics[output], &r->spread, r->options, sample, r->oracle[at], ref, new, may_tie ? &tie : NULL);
+    r->one_sided[at] = r->metrics[output].one_sided - before;
     label(r, sample, output, new, true);
 }
 
@@ -279,6 +281,7 @@ static int run_chunk(struct bnf_runner *r, struct bnf_err *err)
     int status;
     do {
         drop_kept(r);
+        memset(r->one_sided, 0, BNF_RUN_CHUNK * r->outputs * sizeof *r->one_sided);
         r->done = 4 * r->first;
         status = pass(r, BNF_RUN_REF, BNF_PRECISION_DOUBLE, take_oracle, err);
     } while (status == BNF_RUN_TROUBLE && r->trouble.status == BNF_EINPUT && r->first == 0 &&
@@ -291,6 +294,8 @@ static int run_chunk(struct bnf_runner *r, struct bnf_err *err)
         status = pass(r, BNF_RUN_NEW, BNF_PRECISION_FLOAT, take_new, err);
     if (!status)
         status = pass(r, BNF_RUN_NEW, BNF_PRECISION_DOUBLE, take_gap, err);
+    if (!status)
+        status = bnf_runner_excuse_overflow(r, err);
     if (!status)
         status = bnf_runner_draw_again(r, err);
     return status;
@@ -309,8 +314,11 @@ static int explain_trouble(struct bnf_runner *r, struct bnf_err *err)
         format = "the candidate cannot run where the reference can: %s";
         run->verdict = BNF_RUN_DIFFERENT;
     } else if (r->trouble.status == BNF_EINPUT && r->feeds.seeded) {
-        format = "the model does not take the inputs that were made up: %s; --dim sets extents, --data gives "
-                 "inputs";
+        format = r->feeds.has_guesses || r->feeds.has_batch
+                     ? "the model does not take the inputs that were made up: %s; --dim sets open extents, --data "
+                       "gives inputs"
+                     : "the model does not take the inputs that were made up: %s; all of their extents are fixed, "
+                       "--data gives others";
     } else if (r->trouble.status == BNF_EINPUT) {
         return bnf_fail(
             err, BNF_EINPUT, "the model does not take '%.200s': %s", r->options->data, r->trouble.text);
@@ -356,10 +364,12 @@ static int judge(struct bnf_runner *r, struct bnf_err *err)
         status = tell_farthest(r, err);
     bool whole = judged == r->outputs && !r->lacks && !r->unexpected && r->node_runs == r->node_needed;
     run->verdict = failing != SIZE_MAX ? BNF_RUN_DIFFERENT
-                   : telling == 0      ? BNF_RUN_INCONCLUSIVE
+                   : telling == 0 || r->overflow ? BNF_RUN_INCONCLUSIVE
                    : whole             ? BNF_RUN_AGREES
                                        : BNF_RUN_INCOMPLETE;
-    if (run->verdict == BNF_RUN_INCONCLUSIVE && !run->note)
+    if (run->verdict == BNF_RUN_INCONCLUSIVE && r->overflow)
+        run->note = r->overflow;
+    else if (run->verdict == BNF_RUN_INCONCLUSIVE && !run->note)
         run->note = judged ? "all outputs are constant on these inputs" : "no output could be compared";
     if (failing == SIZE_MAX)
         return status;
@@ -379,8 +389,9 @@ static int run_all(struct bnf_runner *r, struct bnf_err *err)
     int status = bnf_runner_look_ahead(r, &reached, err);
     if (!status && (r->feeds.why || !reached)) {
         run->verdict = BNF_RUN_INCONCLUSIVE;
-        run->note = r->feeds.why ? bnf_arena_copy(&run->arena, r->feeds.why, strlen(r->feeds.why))
-                                 : "every output lies behind operators that the evaluator lacks";
+        run->note = !r->outputs      ? "the models have no outputs"
+                    : r->feeds.why   ? bnf_arena_copy(&run->arena, r->feeds.why, strlen(r->feeds.why))
+                                     : "every output lies behind operators that the evaluator lacks";
     } else if (!status) {
         run->samples = r->feeds.samples;
         run->inputs = r->feeds.rows;

@@ -117,6 +117,10 @@ static void pair_inputs(struct bnf_runner *r)
                 r->source[i] = r->feeds.inputs[j].position;
         if (r->source[i] == SIZE_MAX && !v->initializer)
             differ(r, "the reference has no input '%s'", v->name);
+        const struct bnf_graph *a = &r->graph[0];
+        int fed = r->source[i] == SIZE_MAX ? 0 : a->values[a->scopes[0].inputs[r->source[i]]].shape.dtype;
+        if (fed && v->shape.dtype && fed != v->shape.dtype)
+            differ(r, "input '%s' is of another type in the candidate", v->name);
         nth += !v->initializer;
     }
     for (size_t j = 0; j < r->feeds.count; j++) {
@@ -238,9 +242,10 @@ int bnf_runner_prepare(struct bnf_runner *r, struct bnf_model *const models[2], 
     r->data = bnf_arena_alloc(&r->arena, BNF_RUN_CHUNK * r->outputs, sizeof *r->data);
     r->boxes = bnf_arena_alloc(&r->arena, BNF_RUN_CHUNK * r->outputs, sizeof *r->boxes);
     r->noise = bnf_arena_alloc(&r->arena, BNF_RUN_CHUNK * r->outputs, sizeof *r->noise);
+    r->one_sided = bnf_arena_alloc(&r->arena, BNF_RUN_CHUNK * r->outputs, sizeof *r->one_sided);
     r->run->outputs = bnf_arena_alloc(&r->run->arena, r->outputs, sizeof *r->run->outputs);
     if (!r->partner || !r->source || !r->metrics || !r->deciders || !r->taps || !r->oracle || !r->ref ||
-        !r->data || !r->boxes || !r->noise || !r->run->outputs)
+        !r->data || !r->boxes || !r->noise || !r->one_sided || !r->run->outputs)
         return bnf_fail_memory(err);
     r->run->output_count = r->outputs;
     for (size_t i = 0; i < r->outputs; i++) {

@@ -37,6 +37,7 @@ struct bnf_runner {
     struct bnf_array **oracle, **ref; /* per sample of the chunk and output */
     struct bnf_array **data, **boxes; /* the deciders' */
     double *noise;                    /* the noise of data */
+    size_t *one_sided;                /* elements that are not finite in one model only */
     size_t first, chunk;              /* samples first … first+chunk-1 are at work */
     size_t done, all;                 /* runs, for the progress */
     size_t node_runs, node_needed;    /* of the reference */
@@ -44,6 +45,7 @@ struct bnf_runner {
     bool wide;                        /* discrete outputs are judged by the runs in double, too */
     bool lacks;                       /* the candidate left an output out that the reference computed */
     bool unexpected;                  /* given outputs are not what the reference computes */
+    const char *overflow;             /* a sentence: what overflowed in one model only; NULL: nothing did */
     size_t failing;                   /* a sample on which they differ; SIZE_MAX: none is known */
     enum bnf_precision failing_precision; /* that shows it */
     bnf_id parting;                   /* the value that localise found; BNF_NONE */
@@ -77,6 +79,11 @@ size_t bnf_runner_place(const struct bnf_runner *r, size_t sample, size_t output
  * to zero, and the candidate looks bad in comparison. Before it is judged, the reference gets more draws on
  * the sample in question, its inputs and stored numbers shaken by less than their rounding. */
 int bnf_runner_draw_again(struct bnf_runner *r, struct bnf_err *err);
+
+/* Where the runs of a sample are finite in one model only: is some value about to leave the range of its type, when
+ * computed in double? Then the order of rounding decides who overflows, and these elements say nothing: they do not
+ * count as mistakes any more, and r->overflow says so. BNF_RUN_TROUBLE, BNF_ENOMEM. */
+int bnf_runner_excuse_overflow(struct bnf_runner *r, struct bnf_err *err);
 
 /* Finds the first value in topological order that both models name, that disagrees, and by which the
  * disagreement reaches an output of the reference; sets run->diverges, which stays NULL when there is none,

@@ -4,6 +4,7 @@
 #include "eval/feed.h"
 #include "graph/cut.h"
 #include "onnx/npy.h"
+#include "onnx/visit.h"
 
 #include <errno.h>
 #include <string.h>
@@ -154,13 +155,56 @@ static int save_list(struct bnf_runner *r, const char *name, const struct list *
     return finish(r, status, name, list->count, path);
 }
 
+/* Tensors whose elements lie in side files, while they are written with their elements in them. */
+struct lent {
+    Onnx__TensorProto *tensor, as_it_was;
+    struct lent *next;
+};
+
+struct lending {
+    struct bnf_model *model;
+    struct bnf_arena *arena;
+    struct lent *all;
+};
+
+static int lend(void *context, Onnx__TensorProto *tensor, struct bnf_err *err)
+{
+    struct lending *to = context;
+    struct bnf_tensor view;
+    if (!tensor->has_data_location || tensor->data_location != ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
+        return BNF_OK;
+    struct lent *one = bnf_arena_alloc(to->arena, 1, sizeof *one);
+    int status = one ? bnf_tensor_view(to->model, tensor, &view, err) : bnf_fail_memory(err);
+    if (status)
+        return status;
+    *one = (struct lent){.tensor = tensor, .as_it_was = *tensor, .next = to->all};
+    to->all = one;
+    tensor->has_raw_data = true;
+    tensor->raw_data = (ProtobufCBinaryData){.len = view.bytes, .data = (uint8_t *)(uintptr_t)view.data};
+    tensor->n_external_data = 0;
+    tensor->has_data_location = false;
+    return BNF_OK;
+}
+
+/* The nodes of a cut are those of the reference: what is embedded in their attributes is taken out again. */
+static int save_whole(struct bnf_runner *r, struct bnf_model *cut, struct bnf_out *out, struct bnf_err *err)
+{
+    struct bnf_save_options how = {.format = BNF_FORMAT_ONNX, .threads = r->options->threads};
+    struct lending lending = {.model = r->graph[BNF_RUN_REF].model, .arena = &r->arena};
+    uint64_t written;
+    int status = bnf_visit_tensors(cut->proto, lend, &lending, err);
+    if (!status)
+        status = bnf_model_save(cut, out, &how, &written, err);
+    for (struct lent *one = lending.all; one; one = one->next)
+        *one->tensor = one->as_it_was;
+    return status;
+}
+
 static int save_cut(struct bnf_runner *r, const struct bnf_cut *cut, const struct bnf_shape *forms, struct bnf_err *err)
 {
     static const char name[] = "cut.onnx";
-    struct bnf_save_options how = {.format = BNF_FORMAT_ONNX, .threads = r->options->threads};
     struct bnf_out out = {.descriptor = -1};
     struct bnf_model model;
-    uint64_t written;
     const char *path;
     int status = path_of(r, name, &path, err);
     if (!status && cut) {
@@ -168,7 +212,7 @@ static int save_cut(struct bnf_runner *r, const struct bnf_cut *cut, const struc
         if (!status)
             status = bnf_out_open(&out, path, err);
         if (!status)
-            status = bnf_model_save(&model, &out, &how, &written, err);
+            status = save_whole(r, &model, &out, err);
         if (!status)
             status = bnf_out_commit(&out, false, err);
         bnf_out_discard(&out);

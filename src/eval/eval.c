@@ -253,26 +253,38 @@ static void block(struct bnf_eval *eval, bnf_id node, const char *why)
         eval->graph->nodes[node].proto->op_type, bnf_node_text(eval->graph, node, text, sizeof text), why);
 }
 
+/* Runs a function for a node that calls it. */
+static int call_function(struct bnf_eval *eval, bnf_id function, const Onnx__NodeProto *call, struct slots *s,
+    const struct bnf_node *n, struct bnf_err *err)
+{
+    const struct bnf_caller outer = eval->caller;
+    eval->caller = (struct bnf_caller){call, eval->graph->scopes[function].function};
+    int status = bnf_eval_body(eval, function, s->in, n->input_count, s->out, n->output_count, err);
+    eval->caller = outer;
+    return status;
+}
+
 /* Calls the operator, or the model-local function. */
 static int call_node(struct bnf_eval *eval, bnf_id node, struct slots *s, struct bnf_arena *scratch,
     struct bnf_err *err)
 {
     const struct bnf_graph *g = eval->graph;
     const struct bnf_node *n = &g->nodes[node];
+    const Onnx__NodeProto *proto = bnf_references_resolve(n->proto, &eval->caller, scratch);
+    if (!proto)
+        return bnf_fail_memory(err);
     if (!eval->operators[node]) {
         bnf_id function = function_of(g, node);
         if (function == BNF_NONE)
             return bnf_fail(err, BNF_CANNOT, "there is no such operator in the evaluator");
-        if (g->scopes[function].function->n_attribute || g->scopes[function].function->n_attribute_proto)
-            return bnf_fail(err, BNF_CANNOT, "the function takes attributes");
-        return bnf_eval_body(eval, function, s->in, n->input_count, s->out, n->output_count, err);
+        return call_function(eval, function, proto, s, n, err);
     }
     struct bnf_call call = {.eval = eval,
         .budget = &eval->budget,
         .arena = scratch,
         .graph = g,
         .node = node,
-        .proto = n->proto,
+        .proto = proto,
         .opset = bnf_scope_import(&g->scopes[n->scope], n->proto->domain),
         .precision = eval->precision,
         .threads = eval->threads,
@@ -287,10 +299,11 @@ static int call_node(struct bnf_eval *eval, bnf_id node, struct slots *s, struct
     return eval->operators[node]->run[eval->precision](&call);
 }
 
-/* Takes the results over; those nobody reads go at once. */
-static void store_results(struct bnf_eval *eval, bnf_id node, struct slots *s)
+/* Takes the results over; those nobody reads go at once. False when memory is out. */
+static bool store_results(struct bnf_eval *eval, bnf_id node, struct slots *s)
 {
     const struct bnf_graph *g = eval->graph;
+    bool whole = true;
     for (uint32_t slot = 0; slot < g->nodes[node].output_count; slot++) {
         bnf_id value = bnf_node_output(g, node, slot);
         struct bnf_array *a = s->out[slot];
@@ -300,9 +313,13 @@ static void store_results(struct bnf_eval *eval, bnf_id node, struct slots *s)
         }
         if (eval->round_storage && a->kind == BNF_KIND_REAL && !a->owner)
             bnf_array_round(a);
+        if (eval->alter && a->kind == BNF_KIND_REAL && !a->owner && a->references == 1)
+            a = eval->alter(eval->alter_context, &eval->budget, a, value);
+        whole = whole && a;
         release(eval, value);
         eval->live[value] = a;
     }
+    return whole;
 }
 
 static void release_inputs(struct bnf_eval *eval, bnf_id node)
@@ -347,7 +364,8 @@ static int run_node(struct bnf_eval *eval, bnf_id node, struct slots *s, struct 
     }
     int status = call_node(eval, node, s, scratch, &local);
     if (status == BNF_OK) {
-        store_results(eval, node, s);
+        if (!store_results(eval, node, s))
+            return bnf_fail_memory(err);
         *ran = true;
     } else {
         for (uint32_t slot = 0; slot < n->output_count; slot++)

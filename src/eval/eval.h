@@ -4,6 +4,7 @@
 
 #include "eval/array.h"
 #include "eval/constant.h"
+#include "eval/references.h"
 #include "graph/graph.h"
 
 struct bnf_operator;
@@ -14,6 +15,10 @@ struct bnf_eval {
     enum bnf_precision precision;
     unsigned threads;
     bool assume_inference; /* BatchNormalizations whose batch statistics nobody reads never use these; set before running */
+    /* Not NULL: gets every array of floating-point numbers that a node computed, and gives the one to go on with (it
+     * takes over the reference; NULL: memory is out). */
+    struct bnf_array *(*alter)(void *context, struct bnf_budget *budget, struct bnf_array *array, bnf_id value);
+    void *alter_context;
     bool round_storage; /* float16 and bfloat16 values are rounded after every operator */
     struct bnf_budget budget;
     struct bnf_arena arena;           /* strings, plans */
@@ -28,6 +33,7 @@ struct bnf_eval {
     bnf_id *unsupported;              /* nodes of no known operator, before anything runs; in order */
     size_t unsupported_count;
     size_t node_runs, node_needed;    /* of the last run: how many of the needed nodes of the main graph ran */
+    struct bnf_caller caller;         /* while running: of the function whose nodes run */
     char blocked[512];                /* why the last run stopped short at a node, or "" */
 };
 

@@ -26,7 +26,7 @@ static int from_text(struct bnf_budget *budget, const Onnx__TensorProto *proto, 
     return BNF_OK;
 }
 
-static bool is_held(int dtype)
+bool bnf_feed_holds(int dtype)
 {
     switch (dtype) {
     case BNF_DTYPE_BOOL:
@@ -50,7 +50,7 @@ static int from_tensor(struct bnf_budget *budget, const Onnx__TensorProto *proto
         return bnf_fail(err, BNF_CANNOT, "rank %zu is above %d", proto->n_dims, bnf_most_rank);
     if (proto->data_type == BNF_DTYPE_STRING)
         return from_text(budget, proto, arena, precision, out, err);
-    if (!is_held(proto->data_type))
+    if (!bnf_feed_holds(proto->data_type))
         return bnf_fail(err, BNF_CANNOT, "elements of type %s are not supported", bnf_dtype_name(proto->data_type));
     /* The view narrows typed lists in its model's arena; what the array borrows is in ours. */
     struct bnf_model scratch = {.path = NULL};

@@ -5,6 +5,9 @@
 #include "eval/array.h"
 #include "onnx/data_pb.h"
 
+/* True for the element types of numbers that arrays can hold. */
+bool bnf_feed_holds(int dtype);
+
 /* An array with the value of a loaded file. It may borrow from `arena`, where the value lies and texts are put; the
  * arena must outlive it. BNF_CANNOT for element types that arrays do not hold; BNF_ENOMEM. */
 int bnf_feed_array(struct bnf_budget *budget, const struct bnf_data *data, enum bnf_precision precision,

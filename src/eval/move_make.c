@@ -1,5 +1,6 @@
 /* Operators that make arrays out of attributes and extents. */
 #include "eval/eval.h"
+#include "eval/feed.h"
 #include "eval/move.h"
 
 #include <math.h>
@@ -37,29 +38,11 @@ static int make_strings(
     return BNF_OK;
 }
 
-/* True for the element types that arrays can hold. */
-static bool has_arrays(int dtype)
-{
-    switch (dtype) {
-    case BNF_DTYPE_BOOL:
-    case BNF_DTYPE_INT8:
-    case BNF_DTYPE_UINT8:
-    case BNF_DTYPE_INT16:
-    case BNF_DTYPE_UINT16:
-    case BNF_DTYPE_INT32:
-    case BNF_DTYPE_UINT32:
-    case BNF_DTYPE_INT64:
-    case BNF_DTYPE_UINT64:
-        return true;
-    }
-    return bnf_dtype_is_float(dtype);
-}
-
 /* An array with the elements of a tensor in an attribute. */
 static int make_tensor(struct bnf_call *call, const Onnx__TensorProto *proto, struct bnf_array **out)
 {
     struct bnf_tensor tensor;
-    if (!has_arrays(proto->data_type))
+    if (!bnf_feed_holds(proto->data_type))
         return bnf_call_cannot(call, "values of type %s are not supported", bnf_dtype_name(proto->data_type));
     if (proto->n_dims > bnf_most_rank)
         return bnf_call_cannot(
@@ -202,7 +185,7 @@ int bnf_move_eye_like(struct bnf_call *call)
     int64_t dtype = bnf_attr_int(call->proto, "dtype", x->dtype), k = bnf_attr_int(call->proto, "k", 0);
     if (x->rank != 2)
         return bnf_call_wrong(call, "its input has rank %zu, not 2", x->rank);
-    if (dtype < 0 || dtype > INT32_MAX || !has_arrays((int)dtype))
+    if (dtype < 0 || dtype > INT32_MAX || !bnf_feed_holds((int)dtype))
         return bnf_call_cannot(call, "results of type %s are not supported",
             bnf_dtype_name(dtype < 0 || dtype > INT32_MAX ? 0 : (int)dtype));
     if (!bnf_call_output(call, 0, (int)dtype, 2, x->dims))

@@ -42,6 +42,9 @@ static const char *const examples[BNF_REASON_COUNT] = {
         "MatMul(x, W) → y of (N, T, K); BatchNormalization(y, …): its channels are T, the columns of W are K",
     [BNF_REASON_PADDING] =
         "BatchNormalization(x, …) → y; Conv(y, W; pads=[1,1,1,1]): the border is 0, not the shift",
+    [BNF_REASON_WINDOW] = "Conv(x, W) → a; AveragePool(a; pads=[1,1,1,1], count_include_pad=1) → y; BatchNormalization(y, …)",
+    [BNF_REASON_RESIZE] = "Conv(x, W) → a; Resize(a, scales) → y; BatchNormalization(y, …), where scales is a graph input",
+    [BNF_REASON_NEGATIVE_SCALE] = "Conv(x, W) → a; MaxPool(a) → y; BatchNormalization(y, …) with gamma = -0.5 on channel 3",
     [BNF_REASON_ZERO_SCALE] = "gamma = 0 on channel 3, and the rule has to divide by it",
     [BNF_REASON_OVERFLOW] = "float16 weights of 300, and gamma/sqrt(var + epsilon) = 1000",
     [BNF_REASON_UNDERFLOW] = "float16 weights of 0.001, and gamma/sqrt(var + epsilon) = 1e-6",
@@ -49,7 +52,8 @@ static const char *const examples[BNF_REASON_COUNT] = {
     [BNF_REASON_SPARSE] = "var is a sparse_initializer",
     [BNF_REASON_SHAPE_UNKNOWN] =
         "Gemm(x, B, C) → y; BatchNormalization(y, …), where C has one row per sample",
-    [BNF_REASON_IN_FUNCTION] = "a model-local function ConvBlock that contains a BatchNormalization",
+    [BNF_REASON_IN_FUNCTION] =
+        "BatchNormalization(c, gamma, …) in a model-local function ConvBlock, of which gamma is an input",
     [BNF_REASON_EXTERNAL_DATA] = "conv.weight lies in 'weights.bin', which was not copied along",
     [BNF_REASON_NOT_SELECTED] = "--skip 'head.*' and a node 'head.bn'",
 };

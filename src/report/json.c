@@ -85,6 +85,8 @@ static cJSON *site(struct writer *w, const struct bnf_report_site *from)
 {
     cJSON *to = cJSON_CreateObject();
     text(w, to, "node", from->name);
+    if (from->function)
+        text(w, to, "function", from->function);
     text(w, to, "kind", from->kind == BNF_SITE_BATCHNORM ? "batchnorm" : "affine");
     text(w, to, "verdict", bnf_site_verdict_name(from->verdict));
     text(w, to, "direction",
@@ -98,6 +100,8 @@ static cJSON *site(struct writer *w, const struct bnf_report_site *from)
     text(w, to, "detail", from->detail);
     text(w, to, "hint", reason ? bnf_reason_hint(from->reason) : NULL);
     text(w, to, "warning", from->warning);
+    if (from->step_count)
+        strings(w, to, "steps", from->steps, from->step_count);
     return to;
 }
 

@@ -144,10 +144,13 @@ int bnf_report_sites(struct bnfold_report *report, const struct bnf_fold_result 
             .direction = from->direction,
             .into_count = from->into_count,
             .through_count = from->through_count,
+            .step_count = from->step_count,
             .reason = from->reason};
         to->name = copy_optional(report, from->name ? from->name : "", &ok);
+        to->function = copy_optional(report, from->function, &ok);
         to->into = copy_list(report, from->into, from->into_count, &ok);
         to->through = copy_list(report, from->through, from->through_count, &ok);
+        to->steps = copy_list(report, from->steps, from->step_count, &ok);
         to->detail = copy_optional(report, from->detail, &ok);
         to->warning = copy_optional(report, from->warning, &ok);
         if (from->into_count)

@@ -33,6 +33,7 @@ struct bnf_report_model {
 
 struct bnf_report_site {
     const char *name;
+    const char *function; /* the model-local function that it is part of; NULL outside of functions */
     enum bnf_site_kind kind;
     enum bnf_site_verdict verdict;
     enum bnf_site_direction direction;
@@ -41,6 +42,8 @@ struct bnf_report_site {
     const char *operator; /* of the first node it went into; NULL: none, or not known */
     enum bnf_reason reason;
     const char *detail, *warning;
+    const char **steps; /* the walks that were tried, one operator each; only in a plan that was asked for them */
+    size_t step_count;
 };
 
 /* How many sites of one kind ended how. */
