@@ -1,14 +1,12 @@
 /* Mul, Add, Sub and Div with a constant on one side.
  *
  * A per-channel or scalar constant makes the node an affine, which joins one that passes by: the node disappears. Any
- * other constant stays and takes what it can: c' = s·c (Mul, Div by the left), c' = c/s (Div), c' = s·c + t (Add; u − c:
- * s·c − t), and (s, 0) goes on. */
+ * other constant stays and takes what it can. Backward: c' = s·c (Mul, Div by the left), c' = c/s (Div), c' = s·c + t
+ * (Add; u − c: s·c − t), and (s, 0) goes on. Forward: c' = s·c (Mul), c' = c/s (Div), and that was all of it; c' = c/s
+ * (Add, Sub), and (s, t) goes on, (s, −t) behind c − u. Nodes of two computed values are branch.c's. */
 #include "fold/state.h"
 
 #include "graph/attr.h"
-
-#include <math.h>
-#include <string.h>
 
 enum operation { MUL, ADD, SUB, DIV };
 
@@ -52,6 +50,9 @@ static int read_operands(struct bnf_fold *fold, bnf_id node, struct operands *o,
     const struct bnf_graph *g = fold->graph;
     bnf_id a = bnf_node_input(g, node, 0), b = bnf_node_input(g, node, 1);
     bool a_constant = bnf_fold_is_constant(fold, a), b_constant = bnf_fold_is_constant(fold, b);
+    *reason = BNF_REASON_IN_FUNCTION;
+    if (bnf_attr_any_reference(g->nodes[node].proto))
+        return BNF_ANSWER_NO;
     *reason = BNF_REASON_NO_RULE;
     if (a == BNF_NONE || b == BNF_NONE || a_constant == b_constant)
         return BNF_ANSWER_NO;
@@ -162,17 +163,9 @@ static int apply_stay(struct bnf_fold *fold, struct bnf_plan *plan, const struct
 {
     struct bnf_graph *g = fold->graph;
     uint32_t slot = 1 - move->slot;
-    bnf_id input = bnf_node_input(g, move->node, move->slot);
-    int status =
-        bnf_fold_attach(fold, move->node, slot, move->constant, bnf_fold_name(fold, bnf_node_input(g, move->node, slot)), err);
-    if (!status && !move->absorbs) { /* the scale went on to the computed operand */
-        status = bnf_plan_replace(fold, plan, input, BNF_NONE, err);
-        if (!status)
-            bnf_edit_set_input(g, move->node, move->slot, bnf_plan_becomes(plan, input));
-    }
-    if (!status)
-        bnf_edit_set_output(g, move->node, 0, bnf_plan_becomes(plan, bnf_node_output(g, move->node, 0)));
-    return status;
+    const char *hint = bnf_fold_name(fold, bnf_node_input(g, move->node, slot));
+    int status = move->constant ? bnf_fold_attach(fold, move->node, slot, move->constant, hint, err) : BNF_OK;
+    return status ? status : bnf_plan_rewire(fold, plan, move, err);
 }
 
 enum { most_elements = 1 << 24 };
@@ -215,7 +208,8 @@ static void locate(const struct operands *o, const struct bnf_affine *a, const i
     }
 }
 
-static double rewrite(const struct operands *o, double c, double s, double t)
+/* The constant that makes up for the affine on the output. */
+static double rewrite_back(const struct operands *o, double c, double s, double t)
 {
     switch (o->operation) {
     case ADD:
@@ -230,48 +224,91 @@ static double rewrite(const struct operands *o, double c, double s, double t)
     return s * c;
 }
 
-static int stay(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct operands *o,
-    struct bnf_err *err)
+/* The constant that lets the affine on the computed operand go, or go on. */
+static double rewrite_forward(const struct operands *o, double c, double s)
 {
-    const struct bnf_affine *a = bnf_plan_affine(plan, bnf_node_output(fold->graph, node, 0));
-    bool multiplies = o->operation == MUL || o->operation == DIV;
+    return o->operation == MUL ? s * c : c / s;
+}
+
+/* The constant that the node reads from now on. */
+static int make_constant(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct operands *o,
+    const struct bnf_affine *a, struct bnf_pending **out, struct bnf_err *err)
+{
     bool old = bnf_node_opset(fold->graph, node) < 7; /* the constant's extents may not change there */
     int64_t dims[64];
     size_t rank, count;
     char text[256];
     bnf_node_text(fold->graph, node, text, sizeof text);
-    if (multiplies && !bnf_affine_no_shift(a))
-        return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_NOT_LINEAR, "%s '%s' cannot take a shift",
-            fold->graph->nodes[node].proto->op_type, text);
-    for (size_t i = 0; o->operation == DIV && o->dynamic == 0 && i < a->channels; i++)
-        if (a->scale[i] == 0)
-            return bnf_refuse(fold, plan, BNF_REASON_ZERO_SCALE, "channel %zu of the affine has scale 0", i);
-    if (o->tensor.rank > 32 || o->rank > 32 || !widened(o, a, dims, &rank, &count) ||
+    bool in_place = o->rank < 0 || o->first_axis == o->rank - (int)o->tensor.rank;
+    if (o->tensor.rank > 32 || o->rank > 32 || !in_place || !widened(o, a, dims, &rank, &count) ||
         (old && (rank != o->tensor.rank || count != o->tensor.count)))
         return bnf_refuse(fold, plan, BNF_REASON_BROADCAST, "the constant of '%s' does not lie along axis %d alone",
             text, a->axis);
-    struct bnf_move move = {.apply = apply_stay, .node = node, .slot = o->dynamic};
-    move.constant = bnf_pending_dense(fold->arena, o->tensor.dtype, dims, rank);
+    struct bnf_pending *made = bnf_pending_dense(fold->arena, o->tensor.dtype, dims, rank);
     const double *c = bnf_fold_read(fold, o->constant, o->tensor.count);
-    if (!move.constant || !c)
+    if (!made || !c)
         return bnf_fail_memory(err);
     for (size_t i = 0; i < count; i++) {
         size_t in_constant, in_affine;
         locate(o, a, dims, rank, i, &in_constant, &in_affine);
-        move.constant->dense[i] = rewrite(o, c[in_constant], a->scale[in_affine], a->shift[in_affine]);
+        double s = a->scale[in_affine], t = a->shift[in_affine];
+        made->dense[i] = plan->walk == BNF_WALK_BACK ? rewrite_back(o, c[in_constant], s, t)
+                                                     : rewrite_forward(o, c[in_constant], s);
     }
-    if (!bnf_values_fit(o->tensor.dtype, move.constant->dense, count))
+    if (!bnf_values_fit(o->tensor.dtype, made->dense, count))
         return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "the folded constant of '%s' does not fit %s", text,
             bnf_dtype_name(o->tensor.dtype));
-    move.absorbs = multiplies || bnf_affine_unit_scale(a);
-    int answer = bnf_plan_add(plan, &move, err);
+    *out = made;
+    return BNF_ANSWER_YES;
+}
+
+/* What the node cannot take: a shift where it multiplies, a scale of 0 where the constant is divided by it. */
+static int check_kind(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct operands *o,
+    const struct bnf_affine *a)
+{
+    bool back = plan->walk == BNF_WALK_BACK, multiplies = o->operation == MUL || o->operation == DIV;
+    bool divides = back ? o->operation == DIV && o->dynamic == 0 : o->operation != MUL;
+    char text[256];
+    bnf_node_text(fold->graph, node, text, sizeof text);
+    if (multiplies && !bnf_affine_no_shift(a))
+        return bnf_refuse(fold, plan, back ? BNF_REASON_PRODUCER_NOT_LINEAR : BNF_REASON_CONSUMER_NOT_LINEAR,
+            "%s '%s' cannot take a shift", fold->graph->nodes[node].proto->op_type, text);
+    for (size_t i = 0; divides && i < a->channels; i++)
+        if (a->scale[i] == 0)
+            return bnf_refuse(fold, plan, BNF_REASON_ZERO_SCALE, "channel %zu of the affine has scale 0", i);
+    return BNF_ANSWER_YES;
+}
+
+static int stay(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct operands *o,
+    struct bnf_err *err)
+{
+    bnf_id output = bnf_node_output(fold->graph, node, 0);
+    bool back = plan->walk == BNF_WALK_BACK, multiplies = o->operation == MUL || o->operation == DIV;
+    struct bnf_affine a = *bnf_plan_affine(plan, back ? output : o->computed);
+    struct bnf_move move = {.apply = apply_stay, .node = node, .slot = o->dynamic};
+    if (a.channels == 1) /* the constant may widen that axis */
+        a = bnf_affine_scalar(&fold->scratch, &a);
+    if (!a.scale)
+        return bnf_fail_memory(err);
+    int answer = check_kind(fold, plan, node, o, &a);
+    bool unchanged = !back && !multiplies && bnf_affine_unit_scale(&a);
+    if (!answer && !unchanged)
+        answer = make_constant(fold, plan, node, o, &a, &move.constant, err);
+    if (answer)
+        return answer;
+    move.absorbs = multiplies || (back && bnf_affine_unit_scale(&a));
+    answer = bnf_plan_add(plan, &move, err);
     if (answer || move.absorbs)
         return answer;
-    struct bnf_affine rest = bnf_affine_make(&fold->scratch, a->axis, a->channels);
+    struct bnf_affine rest = bnf_affine_make(&fold->scratch, a.axis, a.channels);
     if (!rest.scale)
         return bnf_fail_memory(err);
-    memcpy(rest.scale, a->scale, a->channels * sizeof *rest.scale);
-    return bnf_plan_send(fold, plan, o->computed, &rest, err);
+    double sign = back ? 0 : o->operation == SUB && o->dynamic == 1 ? -1 : 1;
+    for (size_t i = 0; i < a.channels; i++) {
+        rest.scale[i] = a.scale[i];
+        rest.shift[i] = sign * a.shift[i];
+    }
+    return bnf_plan_send(fold, plan, back ? o->computed : output, &rest, err);
 }
 
 static int refuse(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, enum bnf_reason reason)
@@ -280,8 +317,7 @@ static int refuse(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, enu
     char text[256];
     bnf_node_text(fold->graph, node, text, sizeof text);
     if (reason == BNF_REASON_NO_RULE)
-        return bnf_refuse(fold, plan, reason, "no rule moves an affine through %s '%s' of two computed values yet", op,
-            text);
+        return bnf_refuse(fold, plan, reason, "%s '%s' lacks an operand", op, text);
     return bnf_refuse(fold, plan, reason, "the constant of %s '%s' %s", op, text,
         reason == BNF_REASON_RANK_UNKNOWN ? "cannot be placed: the rank of the other operand is not known"
                                           : "cannot carry the affine");
@@ -301,30 +337,42 @@ static int ask(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct
     return answer == BNF_ANSWER_NO ? refuse(fold, plan, node, reason) : answer;
 }
 
+static bool is_branch(const struct bnf_fold *fold, bnf_id node)
+{
+    bnf_id a = bnf_node_input(fold->graph, node, 0), b = bnf_node_input(fold->graph, node, 1);
+    return a != BNF_NONE && b != BNF_NONE && !bnf_fold_is_constant(fold, a) && !bnf_fold_is_constant(fold, b);
+}
+
+/* Joins where the plan says so and the constant is per-channel or a scalar; stays otherwise. */
+static int join_or_stay(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct operands *o,
+    struct bnf_err *err)
+{
+    struct bnf_affine own;
+    uint32_t slot;
+    int answer = plan->style == BNF_STYLE_JOIN ? bnf_elementwise_read(fold, node, &slot, &own, err) : BNF_ANSWER_NO;
+    if (answer == BNF_ANSWER_YES)
+        return join(fold, plan, node, slot, &own, err);
+    return answer < 0 ? answer : stay(fold, plan, node, o, err);
+}
+
 int bnf_elementwise_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err)
 {
     struct operands o;
-    struct bnf_affine own;
-    uint32_t slot;
+    if (is_branch(fold, node))
+        return bnf_branch_back(fold, plan, node, err);
     int answer = ask(fold, plan, node, &o, err);
-    if (answer)
-        return answer;
-    answer = plan->style == BNF_STYLE_JOIN ? bnf_elementwise_read(fold, node, &slot, &own, err) : BNF_ANSWER_NO;
-    if (answer == BNF_ANSWER_YES)
-        return join(fold, plan, node, slot, &own, err);
-    return answer < 0 ? answer : stay(fold, plan, node, &o, err);
+    return answer ? answer : join_or_stay(fold, plan, node, &o, err);
 }
 
 int bnf_elementwise_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err)
 {
     struct operands o;
-    struct bnf_affine own;
-    uint32_t slot;
+    char text[256];
+    if (is_branch(fold, node))
+        return bnf_branch_forward(fold, plan, node, err);
     int answer = ask(fold, plan, node, &o, err);
-    if (answer)
-        return answer;
-    answer = bnf_elementwise_read(fold, node, &slot, &own, err);
-    if (answer)
-        return answer < 0 ? answer : refuse(fold, plan, node, BNF_REASON_BROADCAST);
-    return join(fold, plan, node, slot, &own, err);
+    if (!answer && !bnf_plan_affine(plan, o.computed)) /* a normalized constant */
+        answer = bnf_refuse(fold, plan, BNF_REASON_CONSUMER_NOT_LINEAR, "the affine makes the constant of %s '%s'",
+            fold->graph->nodes[node].proto->op_type, bnf_node_text(fold->graph, node, text, sizeof text));
+    return answer ? answer : join_or_stay(fold, plan, node, &o, err);
 }

@@ -61,7 +61,7 @@ static int forward_leaves_nothing(struct bnf_fold *fold, struct bnf_site *site, 
 {
     struct bnf_plan plan;
     int answer = bnf_plan_walk(fold, &plan, site, affine, &(struct bnf_route){.walk = BNF_WALK_FORWARD}, err);
-    if (answer == BNF_ANSWER_YES && plan.affines_added)
+    if (answer == BNF_ANSWER_YES && (plan.affines_added || plan.nodes_added))
         answer = BNF_ANSWER_NO;
     bnf_plan_free(&plan);
     return answer;
@@ -110,7 +110,7 @@ static int try_site(struct bnf_fold *fold, size_t index, bool *moved, struct bnf
     struct bnf_affine affine = fold->affines[index];
     uint32_t slot = 0;
     if (site->verdict != BNF_SITE_KEPT || fold->graph->nodes[site->node].dead ||
-        site->reason == BNF_REASON_NOT_SELECTED || site->reason == BNF_REASON_IN_FUNCTION)
+        site->reason == BNF_REASON_NOT_SELECTED)
         return BNF_OK;
     if (site->kind == BNF_SITE_AFFINE) {
         int answer = bnf_elementwise_read(fold, site->node, &slot, &affine, err);

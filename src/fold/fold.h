@@ -28,6 +28,7 @@ enum bnf_site_direction { BNF_DIRECTION_NONE, BNF_DIRECTION_BACK, BNF_DIRECTION_
 struct bnf_site {
     bnf_id node;
     const char *name;  /* the node as reports call it */
+    const char *function; /* the model-local function it is part of, with its domain; NULL outside of functions */
     enum bnf_site_kind kind;
     enum bnf_site_verdict verdict;
     enum bnf_site_direction direction; /* of a folded one */

@@ -50,15 +50,6 @@ static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
     return bnf_layer_weight(fold, plan, node, right_constant ? 1 : 0, block, &layer->weight, err);
 }
 
-/* One factor a channel repeated for every matrix of a batch. */
-static double *repeat(struct bnf_fold *fold, const double *factors, size_t channels, size_t groups)
-{
-    double *out = bnf_arena_alloc(&fold->scratch, channels * groups, sizeof *out);
-    for (size_t g = 0; out && g < groups; g++)
-        memcpy(out + g * channels, factors, channels * sizeof *out);
-    return out;
-}
-
 struct edit {
     struct bnf_layer_edit weight;
     uint32_t dynamic;
@@ -67,35 +58,10 @@ struct edit {
 
 static int apply(struct bnf_fold *fold, struct bnf_plan *plan, const struct bnf_move *move, struct bnf_err *err)
 {
-    struct bnf_graph *g = fold->graph;
     const struct edit *edit = move->data;
     int status = bnf_layer_scale(fold, move->node, 1 - edit->dynamic, &edit->weight, err);
-    if (status)
-        return status;
-    bnf_id old = bnf_node_output(g, move->node, 0);
-    /* Backward the result takes the name that the walk came from; forward it keeps its own. */
-    bnf_id result = plan->walk == BNF_WALK_BACK ? bnf_plan_becomes(plan, old) : old;
-    if (plan->walk == BNF_WALK_FORWARD)
-        bnf_edit_set_input(g, move->node, edit->dynamic,
-            bnf_plan_becomes(plan, bnf_node_input(g, move->node, edit->dynamic)));
-    if (!move->constant) {
-        if (result != old)
-            bnf_edit_set_output(g, move->node, 0, result);
-        return BNF_OK;
-    }
-    bnf_id product, add;
-    struct bnf_shape shape = g->values[old].shape;
-    status = bnf_edit_value(g, g->nodes[move->node].scope, g->values[old].name, &product, err);
-    if (status)
-        return status;
-    g->values[product].shape = shape;
-    bnf_edit_set_output(g, move->node, 0, product);
-    const char *name = g->nodes[move->node].proto->name;
-    status = bnf_fold_add_node(fold, g->nodes[move->node].scope, "Add", name ? name : "", product, move->constant,
-        edit->axis, result, &add, err);
-    if (!status)
-        g->nodes[add].position = g->nodes[move->node].position;
-    return status;
+    return status ? status
+                  : bnf_layer_rewire_shifted(fold, plan, move->node, edit->dynamic, move->constant, edit->axis, err);
 }
 
 /* The Add's constant: one value for each of the output's columns (rows, for W·X), for each matrix of the batch. */
@@ -130,7 +96,7 @@ static int add_move(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, c
     bool back = plan->walk == BNF_WALK_BACK, on_outer = back == layer->free_outer;
     struct bnf_move move = {.apply = apply, .node = node, .affine = *affine, .absorbs = true};
     struct edit *edit = bnf_arena_alloc(&fold->scratch, 1, sizeof *edit);
-    double *factors = repeat(fold, affine->scale, affine->channels, layer->weight->groups);
+    double *factors = bnf_layer_repeat(fold, affine->scale, affine->channels, layer->weight->groups);
     if (!edit || !factors)
         return bnf_fail_memory(err);
     const struct bnf_layer_rounding rounding = {.weight = layer->weight,
@@ -143,7 +109,7 @@ static int add_move(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, c
     int answer = bnf_layer_check(fold, plan, node, &rounding);
     if (answer)
         return answer;
-    *edit = (struct edit){{layer->weight, factors, on_outer}, layer->dynamic,
+    *edit = (struct edit){{.weight = layer->weight, .factors = factors, .on_outer = on_outer}, layer->dynamic,
         layer->rank - (layer->free_outer && layer->dynamic_rank > 1 ? 2 : 1)};
     move.data = edit;
     if (shift) {
@@ -176,14 +142,12 @@ int bnf_matmul_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node
 {
     struct layer layer;
     struct bnf_affine affine;
-    char text[256];
     int answer = read_layer(fold, plan, node, &layer, err);
     if (answer)
         return answer;
     const struct bnf_affine *carried = bnf_plan_affine(plan, bnf_node_input(fold->graph, node, layer.dynamic));
     if (!carried)
-        return bnf_refuse(fold, plan, BNF_REASON_WEIGHT_DYNAMIC, "the affine makes no operand of '%s'",
-            bnf_node_text(fold->graph, node, text, sizeof text));
+        return bnf_layer_refuse_input(fold, plan, node, "computed operand");
     bool last = !layer.free_outer || layer.dynamic_rank == 1;
     answer = bnf_layer_expand(fold, plan, node, carried, layer.dynamic_rank - (last ? 1 : 2), layer.contracted, &affine);
     if (answer)
@@ -191,7 +155,7 @@ int bnf_matmul_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node
     double *shift = NULL;
     size_t groups = layer.weight->groups;
     if (!bnf_affine_no_shift(&affine)) {
-        double *t = repeat(fold, affine.shift, layer.contracted, groups);
+        double *t = bnf_layer_repeat(fold, affine.shift, layer.contracted, groups);
         shift = bnf_arena_alloc(&fold->scratch, groups * layer.free, sizeof *shift);
         if (!t || !shift)
             return bnf_fail_memory(err);

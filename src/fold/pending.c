@@ -20,35 +20,36 @@ struct walk {
     size_t length; /* elements of the stretch */
 };
 
-static struct walk stretch(const struct bnf_pending *p, size_t element, size_t count)
+static struct walk stretch(const struct bnf_pending *p, bool by_inner, size_t element, size_t count)
 {
     struct walk w;
     size_t row = p->inner * p->run, in_row = element % row;
     w.outer = element / row;
     w.inner = w.outer / p->outer * p->inner + in_row / p->run;
-    bool whole_row = p->run == 1 || !p->inner_scale;
+    bool whole_row = p->run == 1 || !by_inner;
     w.length = whole_row ? row - in_row : p->run - in_row % p->run;
     if (w.length > count)
         w.length = count;
     return w;
 }
 
-static void apply(const struct bnf_pending *p, size_t first, size_t count, const double *outer, const double *inner,
-    double *x)
+static void apply(const struct bnf_pending *p, size_t first, size_t count, const struct bnf_factors *map, double *x)
 {
     while (count) {
-        struct walk w = stretch(p, first, count);
-        double scale = outer ? outer[w.outer] : 1;
-        if (inner && p->run == 1) {
-            const double *factor = inner + w.inner;
+        struct walk w = stretch(p, map->inner || map->shift, first, count);
+        double scale = map->outer ? map->outer[w.outer] : 1;
+        if (map->inner && p->run == 1) {
+            const double *factor = map->inner + w.inner;
             for (size_t i = 0; i < w.length; i++)
                 x[i] *= scale * factor[i];
         } else {
-            if (inner)
-                scale *= inner[w.inner];
+            if (map->inner)
+                scale *= map->inner[w.inner];
             for (size_t i = 0; i < w.length; i++)
                 x[i] *= scale;
         }
+        for (size_t i = 0; map->shift && i < w.length; i++)
+            x[i] += map->shift[p->run == 1 ? w.inner + i : w.inner];
         x += w.length;
         first += w.length;
         count -= w.length;
@@ -62,7 +63,7 @@ void bnf_pending_read(const struct bnf_pending *p, size_t first, size_t count, d
         return;
     }
     bnf_to_double(p->base.dtype, p->base.data, first, count, out);
-    apply(p, first, count, p->outer_scale, p->inner_scale, out);
+    apply(p, first, count, &(struct bnf_factors){p->outer_scale, p->inner_scale, p->inner_shift}, out);
 }
 
 /* float → double, times scale, → float, without a stop in between: most of what folding writes. */
@@ -79,7 +80,7 @@ static void scale_floats(const uint8_t *restrict in, size_t count, double scale,
 static void fill_floats(const struct bnf_pending *p, size_t first, size_t count, uint8_t *out)
 {
     while (count) {
-        struct walk w = stretch(p, first, count);
+        struct walk w = stretch(p, p->inner_scale != NULL, first, count);
         double scale = p->outer_scale ? p->outer_scale[w.outer] : 1;
         if (p->inner_scale)
             scale *= p->inner_scale[w.inner];
@@ -110,7 +111,7 @@ static void fill(const struct bnf_source *source, size_t offset, size_t size, ui
     const struct bnf_pending *p = source->context;
     size_t width = element_size(p), first = offset / width, count = size / width;
     double x[chunk];
-    if (p->base.dtype == BNF_DTYPE_FLOAT && !p->dense && (p->run > 1 || !p->inner_scale)) {
+    if (p->base.dtype == BNF_DTYPE_FLOAT && !p->dense && !p->inner_shift && (p->run > 1 || !p->inner_scale)) {
         fill_floats(p, first, count, out);
         if (p->unfit && isinf(largest_float(out, count)))
             atomic_store(p->unfit, true);
@@ -188,12 +189,30 @@ static bool scale(struct bnf_arena *arena, double **factors, size_t count, const
 
 bool bnf_pending_scale_outer(struct bnf_arena *arena, struct bnf_pending *p, const double *factors)
 {
+    if (p->inner_shift)
+        bnf_bug("a shift per inner index is no longer one when the outer index scales it");
     return scale(arena, &p->outer_scale, p->groups * p->outer, factors);
 }
 
 bool bnf_pending_scale_inner(struct bnf_arena *arena, struct bnf_pending *p, const double *factors)
 {
+    for (size_t i = 0; p->inner_shift && i < p->groups * p->inner; i++)
+        p->inner_shift[i] *= factors[i];
     return scale(arena, &p->inner_scale, p->groups * p->inner, factors);
+}
+
+bool bnf_pending_map_inner(struct bnf_arena *arena, struct bnf_pending *p, const double *factors, const double *shift)
+{
+    size_t count = p->groups * p->inner;
+    if (p->outer_scale)
+        bnf_bug("a weight takes scales per outer index or shifts per inner index, not both");
+    if (!p->inner_shift)
+        p->inner_shift = bnf_arena_alloc(arena, count, sizeof *p->inner_shift);
+    if (!p->inner_shift || !bnf_pending_scale_inner(arena, p, factors))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        p->inner_shift[i] += shift[i];
+    return true;
 }
 
 void bnf_pending_sum_inner(const struct bnf_pending *p, const double *t, double *sums)
@@ -297,13 +316,13 @@ static double largest_factor(const double *factors, size_t count)
     return most;
 }
 
-static bool every_element_fits(const struct bnf_pending *p, const double *outer, const double *inner)
+static bool every_element_fits(const struct bnf_pending *p, const struct bnf_factors *more)
 {
     double x[chunk];
     for (size_t done = 0; done < p->base.count; done += chunk) {
         size_t n = p->base.count - done < chunk ? p->base.count - done : chunk;
         bnf_pending_read(p, done, n, x);
-        apply(p, done, n, outer, inner, x);
+        apply(p, done, n, more, x);
         if (!bnf_values_fit(p->base.dtype, x, n))
             return false;
     }
@@ -312,8 +331,7 @@ static bool every_element_fits(const struct bnf_pending *p, const double *outer,
 
 /* Exact sums over one outer or inner channel at a time would read the weight once per inner channel; so all channels
  * are summed in one pass. */
-static bool underflows(const struct bnf_pending *p, const double *outer, const double *inner, bool channels_outer,
-    const double *bias)
+static bool underflows(const struct bnf_pending *p, const struct bnf_factors *more, bool channels_outer, const double *bias)
 {
     size_t channels = p->groups * (channels_outer ? p->outer : p->inner), row = p->inner * p->run;
     double *lost = bnf_alloc(channels, sizeof *lost), *total = bnf_alloc(channels, sizeof *total);
@@ -322,7 +340,7 @@ static bool underflows(const struct bnf_pending *p, const double *outer, const d
     for (size_t done = 0; !found && done < p->base.count; done += chunk) {
         size_t n = p->base.count - done < chunk ? p->base.count - done : chunk;
         bnf_pending_read(p, done, n, x);
-        apply(p, done, n, outer, inner, x);
+        apply(p, done, n, more, x);
         for (size_t i = 0; i < n; i++) {
             size_t o = (done + i) / row;
             size_t channel = channels_outer ? o : o / p->outer * p->inner + (done + i) % row / p->run;
@@ -343,18 +361,23 @@ bool bnf_pending_check_can_wait(const struct bnf_pending *p)
     return !p->dense && p->base.dtype == BNF_DTYPE_FLOAT;
 }
 
-enum bnf_rounding bnf_pending_check(const struct bnf_pending *p, const double *outer, const double *inner,
-    bool channels_outer, const double *bias, unsigned threads)
+enum bnf_rounding bnf_pending_check(const struct bnf_pending *p, const struct bnf_factors *more, bool channels_outer,
+    const double *bias, unsigned threads)
 {
+    size_t outers = p->groups * p->outer, inners = p->groups * p->inner;
     if (p->dense)
         bnf_bug("only weights are checked as a whole");
-    double factor = largest_factor(p->outer_scale, p->groups * p->outer) *
-                    largest_factor(p->inner_scale, p->groups * p->inner) *
-                    largest_factor(outer, p->groups * p->outer) * largest_factor(inner, p->groups * p->inner);
+    double later = largest_factor(more->outer, outers) * largest_factor(more->inner, inners);
+    double now = largest_factor(p->outer_scale, outers) * largest_factor(p->inner_scale, inners);
+    double most = largest(&p->base, threads) * now * later;
+    if (p->inner_shift)
+        most += largest_factor(p->inner_shift, inners) * later;
+    if (more->shift)
+        most += largest_factor(more->shift, inners);
     /* The bound settles nearly every tensor; only a suspicious one is looked at element by element. */
-    if (!(largest(&p->base, threads) * factor <= bnf_dtype_max(p->base.dtype)) && !every_element_fits(p, outer, inner))
+    if (!(most <= bnf_dtype_max(p->base.dtype)) && !every_element_fits(p, more))
         return BNF_ROUNDING_OVERFLOW;
-    if (p->base.dtype == BNF_DTYPE_FLOAT16 && underflows(p, outer, inner, channels_outer, bias))
+    if (p->base.dtype == BNF_DTYPE_FLOAT16 && underflows(p, more, channels_outer, bias))
         return BNF_ROUNDING_UNDERFLOW;
     return BNF_ROUNDING_FINE;
 }

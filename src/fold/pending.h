@@ -7,7 +7,10 @@
  *   Conv W(M, C/g, k…)           [g, M/g, C/g, k]   output channels: outer   input channels: inner
  *   ConvTranspose W(C, M/g, k…)  [g, C/g, M/g, k]   output channels: inner   input channels: outer
  *   matrix (…, R, S)             [batch, R, S, 1]   rows: outer              columns: inner
+ *   recurrent W(dirs, G·H, I)    [1, dirs·G·H, I, 1]                         inputs: inner
+ *   table (R, …, C)              [1, R·…, C, 1]                              channels: inner
  *
+ * A table takes a shift for each inner index as well: scale · element + shift.
  * A bias or another small constant is dense: its exact values in double. */
 #ifndef BNF_FOLD_PENDING_H
 #define BNF_FOLD_PENDING_H
@@ -22,6 +25,7 @@ struct bnf_pending {
     struct bnf_tensor base;   /* a weight's original elements; type and extents of both kinds */
     size_t groups, outer, inner, run;
     double *outer_scale, *inner_scale; /* NULL: all 1 */
+    double *inner_shift;               /* added after scaling; NULL: all 0 */
     double *dense;                     /* base.count exact values; NULL for a weight */
     atomic_bool *unfit;                /* set by filling when a value is not finite; NULL: nobody asks */
 };
@@ -40,6 +44,11 @@ struct bnf_pending *bnf_pending_dense(struct bnf_arena *arena, int dtype, const 
 bool bnf_pending_scale_outer(struct bnf_arena *arena, struct bnf_pending *pending, const double *factors);
 bool bnf_pending_scale_inner(struct bnf_arena *arena, struct bnf_pending *pending, const double *factors);
 
+/* The same for the inner index with a shift (groups·inner each): element ↦ factor·element + shift. Never together with
+ * scales of the outer index. */
+bool bnf_pending_map_inner(struct bnf_arena *arena, struct bnf_pending *pending, const double *factors,
+    const double *shift);
+
 /* Elements first … first+count-1 with the pending map applied, exact but for double's rounding. */
 void bnf_pending_read(const struct bnf_pending *pending, size_t first, size_t count, double *out);
 
@@ -48,14 +57,20 @@ void bnf_pending_read(const struct bnf_pending *pending, size_t first, size_t co
 void bnf_pending_sum_inner(const struct bnf_pending *pending, const double *t, double *sums);
 void bnf_pending_sum_outer(const struct bnf_pending *pending, const double *t, double *sums);
 
-/* How rounding treats the whole constant when these further factors (NULL: 1) are applied as well. */
+/* What else is to be applied to a weight: factors of the outer and inner index, then a shift per inner index; NULL: 1,
+ * 1 and 0. */
+struct bnf_factors {
+    const double *outer, *inner, *shift;
+};
+
+/* How rounding treats the whole constant when `more` is applied as well. */
 enum bnf_rounding { BNF_ROUNDING_FINE, BNF_ROUNDING_OVERFLOW, BNF_ROUNDING_UNDERFLOW };
 
 /* Overflow: a stored value would leave the type's range or not be finite. Underflow (float16 only: elsewhere the loss
- * is below half the smallest subnormal and without consequence): on some outer or inner channel, whichever `outer`
- * says, Σ|exact − stored| > 2u·(Σ|exact| + |bias|). bias may be NULL. */
-enum bnf_rounding bnf_pending_check(const struct bnf_pending *pending, const double *outer, const double *inner,
-    bool channels_outer, const double *bias, unsigned threads);
+ * is below half the smallest subnormal and without consequence): on some outer or inner channel, whichever
+ * `channels_outer` says, Σ|exact − stored| > 2u·(Σ|exact| + |bias|). bias may be NULL. */
+enum bnf_rounding bnf_pending_check(const struct bnf_pending *pending, const struct bnf_factors *more, bool channels_outer,
+    const double *bias, unsigned threads);
 
 /* True when bnf_pending_check would have to read all of a float weight although it hardly ever finds anything: filling
  * sees the same numbers again and tells through `unfit`. */

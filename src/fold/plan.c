@@ -277,6 +277,23 @@ static void note_joined(struct bnf_fold *fold, const struct bnf_plan *plan, cons
     }
 }
 
+/* Shape and Size read what the values on the way have become. */
+static void move_extents(struct bnf_fold *fold, const struct bnf_plan *plan)
+{
+    struct bnf_graph *g = fold->graph;
+    for (size_t i = 0; i < plan->carried_count; i++) {
+        const struct bnf_carried *c = &plan->carried[i];
+        bool stays = bnf_fold_is_constant(fold, c->value) || c->becomes == BNF_NONE;
+        for (size_t k = 0; k < plan->left_count; k++)
+            stays = stays || plan->left[k].value == c->value;
+        for (bnf_id use = g->values[c->value].first_use, next; !stays && use != BNF_NONE; use = next) {
+            next = g->uses[use].next;
+            if (bnf_reads_extents(g, g->uses[use].node))
+                bnf_edit_set_input(g, g->uses[use].node, g->uses[use].slot, c->becomes);
+        }
+    }
+}
+
 int bnf_plan_apply(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_site *site, struct bnf_err *err)
 {
     bool back = plan->walk == BNF_WALK_BACK;
@@ -291,6 +308,8 @@ int bnf_plan_apply(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_site
     bnf_edit_remove_node(fold->graph, site->node);
     for (size_t i = 0; !status && i < plan->move_count; i++)
         status = plan->moves[i].apply(fold, plan, &plan->moves[i], err);
+    if (!status)
+        move_extents(fold, plan);
     if (!status)
         status = apply_rest(fold, plan, site, x, y, position, err);
     site->verdict = BNF_SITE_FOLDED;

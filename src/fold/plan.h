@@ -88,6 +88,7 @@ struct bnf_plan {
     struct bnf_table index; /* value → carried */
     struct bnf_table asked; /* node → 1 */
     int affines_removed, affines_added; /* Mul/Add/Sub/Div nodes that join, and those that applying makes */
+    int nodes_added;                    /* further nodes that applying makes: an explicit Pad */
     struct bnf_left *left; /* branches that keep a lowered affine; heap */
     size_t left_count, left_capacity;
     double *rest_shift; /* BNF_EXTENT_SCALE: what the Add at the site adds, per channel; scratch */
@@ -147,6 +148,9 @@ int bnf_plan_replace(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value,
 /* Asks operators until nothing is open; YES or why not. */
 int bnf_walk_back(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_err *err);
 int bnf_walk_forward(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_err *err);
+
+/* True for operators that read extents only: a fold changes none. */
+bool bnf_reads_extents(const struct bnf_graph *graph, bnf_id node);
 
 /* Notes a step of the walk when it is traced. */
 int bnf_plan_note(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_err *err, const char *format, ...)

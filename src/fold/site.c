@@ -53,6 +53,18 @@ static void further_outputs(const struct bnf_graph *g, bnf_id node, bool *exist,
     }
 }
 
+/* What a function's caller gives cannot be known here: an attribute that says how the node computes. */
+static int check_references(struct bnf_fold *fold, struct bnf_site *site)
+{
+    static const char *const names[] = {"epsilon", "training_mode", "is_test", "spatial"};
+    const struct bnf_graph *g = fold->graph;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (bnf_attr_is_reference(g->nodes[site->node].proto, names[i]))
+            return keep(fold, site, BNF_REASON_IN_FUNCTION, "its %s comes from the caller of the function",
+                names[i]);
+    return BNF_ANSWER_YES;
+}
+
 /* Inference mode, by the operator set in force: 14+: training_mode = 0 and one output; 7–13: one output; 1–6: is_test
  * and one output. */
 static int check_mode(struct bnf_fold *fold, struct bnf_site *site)
@@ -64,10 +76,9 @@ static int check_mode(struct bnf_fold *fold, struct bnf_site *site)
     further_outputs(g, site->node, &exist, &read);
     bool training = exist;
     if (opset >= 14)
-        training = training || bnf_attr_int(proto, "training_mode", 0) != 0 ||
-                   bnf_attr_is_reference(proto, "training_mode");
+        training = training || bnf_attr_int(proto, "training_mode", 0) != 0;
     if (opset < 7)
-        training = training || bnf_attr_int(proto, "is_test", 0) == 0;
+        training = training || opset < 1 || bnf_attr_int(proto, "is_test", 0) == 0;
     if (!training)
         return BNF_ANSWER_YES;
     if (fold->options->assume_inference && !read) {
@@ -76,6 +87,7 @@ static int check_mode(struct bnf_fold *fold, struct bnf_site *site)
     }
     const char *why = read    ? "its batch statistics are read"
                       : exist ? "it has further outputs, which mean training mode"
+                      : opset < 1 ? "the operator set is not imported"
                       : opset < 7 ? "is_test is 0"
                                   : "training_mode is 1";
     return keep(fold, site, BNF_REASON_TRAINING_MODE, "%s (operator set %lld)", why, (long long)opset);
@@ -95,6 +107,10 @@ static int check_input(struct bnf_fold *fold, struct bnf_site *site)
     if (shape->dtype && !bnf_dtype_is_float(shape->dtype))
         return keep(fold, site, BNF_REASON_DTYPE, "its input '%s' is %s", g->values[x].name,
             bnf_dtype_name(shape->dtype));
+    /* What is not known inside a function may differ from call to call. */
+    if (shape->rank < 0 && bnf_fold_function_name(fold, g->nodes[site->node].scope))
+        return keep(fold, site, BNF_REASON_IN_FUNCTION, "the rank of its input '%s' depends on the caller of the function",
+            g->values[x].name);
     if (bnf_node_opset(g, site->node) < 9 && bnf_attr_int(proto, "spatial", 1) == 0 && shape->rank != 2)
         return keep(fold, site, BNF_REASON_NON_SPATIAL, "spatial is 0 and its input '%s' is not known to be (N, C)",
             g->values[x].name);
@@ -119,6 +135,9 @@ static int read_parameter(struct bnf_fold *fold, struct bnf_site *site, uint32_t
         return bnf_fail(err, local.status, "%s", local.text);
     if (answer && reason == BNF_REASON_EXTERNAL_DATA)
         return keep(fold, site, reason, "%s", local.text);
+    if (answer && reason == BNF_REASON_IN_FUNCTION)
+        return keep(fold, site, reason, "its %s '%s' comes from the caller of the function", what,
+            bnf_fold_name(fold, value));
     if (answer)
         return keep(fold, site, reason ? reason : BNF_REASON_STATS_DYNAMIC, "its %s '%s' is no constant", what,
             bnf_fold_name(fold, value));
@@ -165,16 +184,13 @@ int bnf_site_read(struct bnf_fold *fold, size_t index, struct bnf_err *err)
 {
     struct bnf_site *site = &fold->sites[index];
     const struct bnf_graph *g = fold->graph;
-    bnf_id scope = g->nodes[site->node].scope;
-    while (g->scopes[scope].kind == BNF_SCOPE_BODY)
-        scope = g->scopes[scope].parent;
-    if (g->scopes[scope].kind == BNF_SCOPE_FUNCTION)
-        return keep(fold, site, BNF_REASON_IN_FUNCTION, "it belongs to function '%s'", g->scopes[scope].function->name);
     if (!is_selected(fold->options, site->name))
         return keep(fold, site, BNF_REASON_NOT_SELECTED, "--only or --skip leaves '%s' alone", site->name);
     if (site->kind == BNF_SITE_AFFINE)
         return BNF_ANSWER_YES;
-    int answer = check_mode(fold, site);
+    int answer = check_references(fold, site);
+    if (!answer)
+        answer = check_mode(fold, site);
     if (!answer)
         answer = check_input(fold, site);
     const struct bnf_shape *shape = NULL;
@@ -231,7 +247,7 @@ static bool is_leftover(const struct bnf_graph *g, bnf_id constant)
     return constant != BNF_NONE && strstr(g->values[constant].name, ".bnfold");
 }
 
-/* BatchNormalizations everywhere; Mul, Add, Sub and Div by constants outside functions. */
+/* BatchNormalizations; Mul, Add, Sub and Div by constants. */
 static bool is_site(struct bnf_fold *fold, bnf_id node, enum bnf_site_kind *kind, int *status, struct bnf_err *err)
 {
     const struct bnf_graph *g = fold->graph;
@@ -239,7 +255,7 @@ static bool is_site(struct bnf_fold *fold, bnf_id node, enum bnf_site_kind *kind
     *kind = BNF_SITE_BATCHNORM;
     if (bnf_node_is(g, node, "BatchNormalization"))
         return true;
-    if (!is_elementwise(g, node) || g->scopes[g->nodes[node].scope].kind == BNF_SCOPE_FUNCTION)
+    if (!is_elementwise(g, node))
         return false;
     uint32_t slot;
     struct bnf_affine affine;
@@ -265,7 +281,10 @@ static int add_if_site(struct bnf_fold *fold, bnf_id node, struct bnf_err *err)
         !bnf_reserve(&fold->affines, &fold->affine_capacity, count, sizeof *fold->affines) ||
         !bnf_reserve(&fold->rewritten, &fold->rewritten_capacity, count, sizeof *fold->rewritten))
         return bnf_fail_memory(err);
-    fold->sites[fold->site_count++] = (struct bnf_site){.node = node, .name = name, .kind = kind};
+    fold->sites[fold->site_count++] = (struct bnf_site){.node = node,
+        .name = name,
+        .function = bnf_fold_function_name(fold, fold->graph->nodes[node].scope),
+        .kind = kind};
     return BNF_OK;
 }
 

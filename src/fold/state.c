@@ -19,6 +19,40 @@ bool bnf_fold_is_constant(const struct bnf_fold *fold, bnf_id value)
     return bnf_is_constant(&fold->constants, value);
 }
 
+const char *bnf_fold_function_name(const struct bnf_fold *fold, bnf_id scope)
+{
+    const struct bnf_graph *g = fold->graph;
+    while (g->scopes[scope].kind == BNF_SCOPE_BODY)
+        scope = g->scopes[scope].parent;
+    const Onnx__FunctionProto *f = g->scopes[scope].function;
+    if (!f)
+        return NULL;
+    const char *domain = f->domain ? f->domain : "", *overload = f->overload ? f->overload : "";
+    const char *name = bnf_arena_format(fold->arena, "%s%s%s%s%s", domain, *domain ? "." : "", f->name ? f->name : "",
+        *overload ? ":" : "", overload);
+    return name ? name : "";
+}
+
+/* Does a value inside a function come straight from its caller: an input, or a Constant whose value is given by the
+ * call, perhaps in another shape or type? */
+static bool comes_from_caller(const struct bnf_graph *g, bnf_id value)
+{
+    static const char *const passing[] = {
+        "Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose"};
+    while (value != BNF_NONE) {
+        const struct bnf_value *v = &g->values[value];
+        if (v->producer == BNF_NONE)
+            return v->is_input && g->scopes[v->scope].kind == BNF_SCOPE_FUNCTION;
+        if (bnf_node_is(g, v->producer, "Constant"))
+            return bnf_attr_any_reference(g->nodes[v->producer].proto) != NULL;
+        size_t i = 0;
+        while (i < sizeof passing / sizeof *passing && !bnf_node_is(g, v->producer, passing[i]))
+            i++;
+        value = i < sizeof passing / sizeof *passing ? bnf_node_input(g, v->producer, 0) : BNF_NONE;
+    }
+    return false;
+}
+
 enum bnf_reason bnf_fold_why_dynamic(const struct bnf_fold *fold, bnf_id value, enum bnf_reason otherwise)
 {
     const struct bnf_value *v = &fold->graph->values[value];
@@ -26,6 +60,8 @@ enum bnf_reason bnf_fold_why_dynamic(const struct bnf_fold *fold, bnf_id value, 
         return BNF_REASON_SPARSE;
     if (v->initializer && v->is_input && fold->options->keep_overridable)
         return BNF_REASON_OVERRIDABLE;
+    if (comes_from_caller(fold->graph, value))
+        return BNF_REASON_IN_FUNCTION;
     return otherwise;
 }
 
@@ -121,7 +157,7 @@ int bnf_fold_attach(struct bnf_fold *fold, bnf_id node, uint32_t slot, struct bn
         return bnf_fail_memory(err);
     fold->pending[fold->pending_count++] = pending;
     pending->unfit = fold->unfit;
-    bnf_model_set_source(g->model, g->values[value].initializer, &pending->source);
+    bnf_model_set_source(g->model, bnf_edit_tensor(g, value), &pending->source);
     status = bnf_edit_widen(g, node, slot + 1, err);
     if (!status)
         bnf_edit_set_input(g, node, slot, value);

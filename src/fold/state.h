@@ -41,13 +41,17 @@ double *bnf_fold_read(struct bnf_fold *fold, bnf_id value, size_t count);
 int bnf_fold_weight(struct bnf_fold *fold, bnf_id value, struct bnf_block block, struct bnf_pending **out,
     enum bnf_reason *reason, struct bnf_err *err);
 
-/* Makes a node's slot read a pending constant: the value that holds it already, or a fresh initializer called after
+/* Makes a node's slot read a pending constant: the value that holds it already, or a fresh one called after
  * `hint`. The slot may be one past the last. */
 int bnf_fold_attach(struct bnf_fold *fold, bnf_id node, uint32_t slot, struct bnf_pending *pending, const char *hint,
     struct bnf_err *err);
 
 /* The operators' names of "why not" for a dynamic operand: OVERRIDABLE, SPARSE, IN_FUNCTION, or the given one. */
 enum bnf_reason bnf_fold_why_dynamic(const struct bnf_fold *fold, bnf_id value, enum bnf_reason otherwise);
+
+/* What reports call the function that a scope is, or lies in: "com.acme.Block", with ":overload" behind it where it has
+ * one. NULL outside of functions. In the model's arena; empty when memory is out. */
+const char *bnf_fold_function_name(const struct bnf_fold *fold, bnf_id scope);
 
 /* The element type of a value where it is known, else `otherwise`. */
 int bnf_fold_dtype(const struct bnf_fold *fold, bnf_id value, int otherwise);

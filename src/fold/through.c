@@ -21,19 +21,20 @@ int bnf_through_begin(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
             return bnf_refuse(fold, plan, reason, "%s '%s' takes the affine as a setting", op, through->text);
     const struct bnf_affine *affine = bnf_plan_affine(plan, through->back ? through->output : through->input);
     if (!affine)
-        bnf_bug("an operator is asked about an affine on its data");
+        return bnf_refuse(fold, plan, reason, "%s '%s' gives more than its first output", op, through->text);
     through->affine = *affine;
     return BNF_ANSWER_YES;
 }
 
-int bnf_through_uniform(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_through *through, const char *what,
-    struct bnf_err *err)
+int bnf_through_uniform(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_through *through,
+    const char *what, struct bnf_err *err)
 {
     if (through->affine.axis == BNF_AXIS_ANY)
         return BNF_ANSWER_YES;
     if (!bnf_affine_is_uniform(&through->affine))
-        return bnf_refuse(fold, plan, BNF_REASON_AXIS_MISMATCH, "the affine's %zu channels lie on axis %d, and %s '%s' %s",
-            through->affine.channels, through->affine.axis, through->proto->op_type, through->text, what);
+        return bnf_refuse(fold, plan, BNF_REASON_AXIS_MISMATCH,
+            "the affine's %zu channels lie on axis %d, and %s '%s' %s", through->affine.channels,
+            through->affine.axis, through->proto->op_type, through->text, what);
     through->affine = bnf_affine_scalar(&fold->scratch, &through->affine);
     return through->affine.scale ? BNF_ANSWER_YES : bnf_fail_memory(err);
 }
@@ -49,14 +50,14 @@ int bnf_through_no_negative(struct bnf_fold *fold, struct bnf_plan *plan, const 
     return BNF_ANSWER_YES;
 }
 
-int bnf_through_send(struct bnf_fold *fold, struct bnf_plan *plan, const struct bnf_through *through,
-    struct bnf_err *err)
+int bnf_through_send(
+    struct bnf_fold *fold, struct bnf_plan *plan, const struct bnf_through *through, struct bnf_err *err)
 {
     return bnf_plan_send(fold, plan, through->back ? through->input : through->output, &through->affine, err);
 }
 
-int bnf_through_pass(struct bnf_fold *fold, struct bnf_plan *plan, const struct bnf_through *through,
-    struct bnf_err *err)
+int bnf_through_pass(
+    struct bnf_fold *fold, struct bnf_plan *plan, const struct bnf_through *through, struct bnf_err *err)
 {
     int answer = bnf_plan_pass(plan, through->node, err);
     return answer ? answer : bnf_through_send(fold, plan, through, err);
@@ -64,7 +65,8 @@ int bnf_through_pass(struct bnf_fold *fold, struct bnf_plan *plan, const struct 
 
 enum { most_numbers = 256 };
 
-int bnf_through_input(struct bnf_fold *fold, bnf_id node, uint32_t slot, struct bnf_numbers *out, struct bnf_err *err)
+int bnf_through_input(
+    struct bnf_fold *fold, bnf_id node, uint32_t slot, struct bnf_numbers *out, struct bnf_err *err)
 {
     bnf_id value = bnf_node_input(fold->graph, node, slot);
     struct bnf_tensor tensor;
@@ -85,8 +87,8 @@ int bnf_through_input(struct bnf_fold *fold, bnf_id node, uint32_t slot, struct 
     return BNF_OK;
 }
 
-int bnf_through_attribute(struct bnf_fold *fold, bnf_id node, const char *name, struct bnf_numbers *out,
-    struct bnf_err *err)
+int bnf_through_attribute(
+    struct bnf_fold *fold, bnf_id node, const char *name, struct bnf_numbers *out, struct bnf_err *err)
 {
     const Onnx__AttributeProto *attribute = bnf_attr_find(fold->graph->nodes[node].proto, name);
     *out = (struct bnf_numbers){.known = true};

@@ -1,6 +1,8 @@
 /* The walk: which operator is asked next, and what becomes of a branch that refuses. */
 #include "fold/state.h"
 
+#include "graph/attr.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,10 +40,8 @@ static int note_answer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node
 
 bool bnf_is_linear_operator(const char *op_type)
 {
-    static const char *const names[] = {"AveragePool", "Concat", "DepthToSpace", "Einsum", "Expand", "Flatten", "Gather",
-        "GlobalAveragePool", "GroupNormalization", "InstanceNormalization", "LayerNormalization", "Mean", "Neg", "Pad",
-        "ReduceMean", "ReduceSum", "Reshape", "Resize", "Slice", "SpaceToDepth", "Split", "Squeeze", "Sum", "Tile",
-        "Transpose", "Unsqueeze", "Upsample"};
+    static const char *const names[] = {"Col2Im", "CumSum", "Einsum", "Gather", "GridSample",
+        "GroupNormalization", "InstanceNormalization", "LayerNormalization", "RoiAlign"};
     for (size_t i = 0; op_type && i < sizeof names / sizeof names[0]; i++)
         if (strcmp(op_type, names[i]) == 0)
             return true;
@@ -66,6 +66,24 @@ static int refuse_operator(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id 
         "%s '%s' %s is not linear", op, text, back ? "in front of it" : "behind it");
 }
 
+/* An attribute that a function's caller gives would read as its default. */
+static int check_attributes(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node)
+{
+    const char *name = bnf_attr_any_reference(fold->graph->nodes[node].proto);
+    char text[256];
+    if (!name)
+        return BNF_ANSWER_YES;
+    return bnf_refuse(fold, plan, BNF_REASON_IN_FUNCTION,
+        "attribute '%s' of %s '%s' comes from the caller of the function", name,
+        fold->graph->nodes[node].proto->op_type, bnf_node_text(fold->graph, node, text, sizeof text));
+}
+
+/* Shape and Size see no numbers: they read whatever stands for the value afterwards, which has the same extents. */
+bool bnf_reads_extents(const struct bnf_graph *g, bnf_id node)
+{
+    return bnf_node_is(g, node, "Shape") || bnf_node_is(g, node, "Size");
+}
+
 /* May this value change its meaning? Only the walk may read it. */
 static int check_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value)
 {
@@ -77,12 +95,15 @@ static int check_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value
         return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_IS_OUTPUT, "'%s' is an output of the graph", v->name);
     if (v->producer == BNF_NONE && v->is_input)
         return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_IS_INPUT, "'%s' is an input", v->name);
-    if (v->use_count == 1)
+    uint32_t count = 0;
+    for (bnf_id use = v->first_use; use != BNF_NONE; use = g->uses[use].next)
+        count += !bnf_reads_extents(g, g->uses[use].node);
+    if (count == 1)
         return BNF_ANSWER_YES;
     for (bnf_id use = v->first_use; use != BNF_NONE; use = g->uses[use].next) {
         bnf_id node = g->uses[use].node;
         char text[256];
-        if (node == plan->site->node || bnf_table_get(&plan->asked, node) != BNF_NONE)
+        if (node == plan->site->node || bnf_table_get(&plan->asked, node) != BNF_NONE || bnf_reads_extents(g, node))
             continue;
         bnf_node_text(g, node, text, sizeof text);
         if (g->nodes[node].scope != v->scope)
@@ -92,7 +113,7 @@ static int check_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value
             g->nodes[node].proto->op_type, text);
     }
     return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_SHARED, "'%s' is read %u times by the same node", v->name,
-        v->use_count);
+        count);
 }
 
 /* The carried value not asked about yet whose producer comes last. */
@@ -177,7 +198,9 @@ static int ask_back(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_car
         return refuse_operator(fold, plan, producer);
     if (!bnf_table_put(&plan->asked, producer, 1))
         return bnf_fail_memory(err);
-    answer = rule->back(fold, plan, producer, err);
+    answer = check_attributes(fold, plan, producer);
+    if (!answer)
+        answer = rule->back(fold, plan, producer, err);
     return answer ? answer : note_answer(fold, plan, producer, moves, err);
 }
 
@@ -206,11 +229,15 @@ static int check_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id va
         return bnf_refuse(fold, plan, BNF_REASON_AFFINE_IS_OUTPUT, "'%s' is an output of the graph", v->name);
     if (v->use_count == 0)
         return bnf_refuse(fold, plan, BNF_REASON_CONSUMER_NOT_LINEAR, "nobody reads '%s'", v->name);
-    bnf_id culprit = BNF_NONE;
+    bnf_id culprit = BNF_NONE, extents = BNF_NONE;
     bool others = false; /* some reader could take it */
     char text[256];
     for (bnf_id use = v->first_use; use != BNF_NONE; use = g->uses[use].next) {
         bnf_id node = g->uses[use].node;
+        if (bnf_reads_extents(g, node)) {
+            extents = node;
+            continue;
+        }
         if (g->nodes[node].scope != v->scope)
             return bnf_refuse(fold, plan, BNF_REASON_AFFINE_CAPTURED, "'%s' is read by '%s' inside a body", v->name,
                 bnf_node_text(g, node, text, sizeof text));
@@ -220,6 +247,8 @@ static int check_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id va
         else
             culprit = node;
     }
+    if (!others && culprit == BNF_NONE)
+        culprit = extents;
     if (culprit == BNF_NONE)
         return BNF_ANSWER_YES;
     if (!others)
@@ -238,7 +267,7 @@ static bnf_id next_forward(const struct bnf_fold *fold, struct bnf_plan *plan)
         bool open = false;
         for (bnf_id use = g->values[c->value].first_use; !c->asked && use != BNF_NONE; use = g->uses[use].next) {
             bnf_id node = g->uses[use].node;
-            if (bnf_table_get(&plan->asked, node) != BNF_NONE)
+            if (bnf_table_get(&plan->asked, node) != BNF_NONE || bnf_reads_extents(g, node))
                 continue;
             open = true;
             if (best == BNF_NONE || g->nodes[node].position < g->nodes[best].position ||
@@ -265,7 +294,9 @@ int bnf_walk_forward(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_er
         if (!bnf_table_put(&plan->asked, node, 1))
             return bnf_fail_memory(err);
         size_t moves = plan->move_count;
-        int answer = bnf_rule_find(fold->graph, node)->forward(fold, plan, node, err);
+        int answer = check_attributes(fold, plan, node);
+        if (!answer)
+            answer = bnf_rule_find(fold->graph, node)->forward(fold, plan, node, err);
         if (!answer)
             answer = note_answer(fold, plan, node, moves, err);
         if (answer)

@@ -69,3 +69,11 @@ bool bnf_attr_is_reference(const Onnx__NodeProto *node, const char *name)
     const Onnx__AttributeProto *a = bnf_attr_find(node, name);
     return a && a->ref_attr_name && *a->ref_attr_name;
 }
+
+const char *bnf_attr_any_reference(const Onnx__NodeProto *node)
+{
+    for (size_t i = 0; i < node->n_attribute; i++)
+        if (node->attribute[i]->ref_attr_name && *node->attribute[i]->ref_attr_name)
+            return node->attribute[i]->name ? node->attribute[i]->name : "";
+    return NULL;
+}

@@ -24,6 +24,10 @@ const int64_t *bnf_attr_ints(const Onnx__NodeProto *node, const char *name, size
 /* True when the attribute takes its value from the caller of a function (ref_attr_name). */
 bool bnf_attr_is_reference(const Onnx__NodeProto *node, const char *name);
 
+/* The name of some attribute that does so, NULL when there is none: what such a node computes is known to the caller
+ * alone. */
+const char *bnf_attr_any_reference(const Onnx__NodeProto *node);
+
 /* An attribute's type: the stored one, or, in files of IR version 1 that store none, the field in use. */
 Onnx__AttributeProto__AttributeType bnf_attr_type(const Onnx__AttributeProto *attribute);
 

@@ -50,32 +50,6 @@ int bnf_edit_value(struct bnf_graph *g, bnf_id scope, const char *hint, bnf_id *
     return BNF_OK;
 }
 
-int bnf_edit_initializer(struct bnf_graph *g, bnf_id scope, const char *hint, int dtype, const int64_t *dims,
-    size_t rank, bnf_id *value, struct bnf_err *err)
-{
-    int status = bnf_edit_value(g, scope, hint, value, err);
-    if (status)
-        return status;
-    struct bnf_value *v = &g->values[*value];
-    Onnx__TensorProto *tensor = bnf_arena_alloc(&g->model->arena, 1, sizeof *tensor);
-    int64_t *extents = bnf_arena_alloc(&g->model->arena, rank, sizeof *extents);
-    if (!tensor || !extents)
-        return bnf_fail_memory(err);
-    if (rank)
-        memcpy(extents, dims, rank * sizeof *extents);
-    onnx__tensor_proto__init(tensor);
-    tensor->name = bnf_arena_copy(&g->model->arena, v->name, strlen(v->name));
-    if (!tensor->name)
-        return bnf_fail_memory(err);
-    tensor->has_data_type = true;
-    tensor->data_type = dtype;
-    tensor->n_dims = rank;
-    tensor->dims = extents;
-    v->initializer = tensor;
-    v->shape = (struct bnf_shape){dtype, (int)rank, extents};
-    return BNF_OK;
-}
-
 static void unlink_use(struct bnf_graph *g, bnf_id use)
 {
     struct bnf_use *u = &g->uses[use];
@@ -267,6 +241,67 @@ int bnf_edit_attr_ints(struct bnf_graph *g, bnf_id node, const char *name, const
     a->n_ints = count;
     a->ints = copy;
     return BNF_OK;
+}
+
+/* ---- constants ---- */
+
+static Onnx__TensorProto *new_tensor(struct bnf_graph *g, int dtype, const int64_t *dims, size_t rank)
+{
+    Onnx__TensorProto *tensor = bnf_arena_alloc(&g->model->arena, 1, sizeof *tensor);
+    int64_t *extents = bnf_arena_alloc(&g->model->arena, rank, sizeof *extents);
+    if (!tensor || !extents)
+        return NULL;
+    if (rank)
+        memcpy(extents, dims, rank * sizeof *extents);
+    onnx__tensor_proto__init(tensor);
+    tensor->has_data_type = true;
+    tensor->data_type = dtype;
+    tensor->n_dims = rank;
+    tensor->dims = extents;
+    return tensor;
+}
+
+/* Makes a value the result of a Constant node. */
+static int give_constant(struct bnf_graph *g, bnf_id value, Onnx__TensorProto *tensor, struct bnf_err *err)
+{
+    bnf_id node;
+    int status = bnf_edit_node(g, g->values[value].scope, "Constant", g->values[value].name, 0, 1, &node, err);
+    if (status)
+        return status;
+    Onnx__AttributeProto *a =
+        new_attribute(g, node, "value", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR);
+    if (!a)
+        return bnf_fail_memory(err);
+    a->t = tensor;
+    bnf_edit_set_output(g, node, 0, value);
+    return BNF_OK;
+}
+
+int bnf_edit_initializer(struct bnf_graph *g, bnf_id scope, const char *hint, int dtype, const int64_t *dims,
+    size_t rank, bnf_id *value, struct bnf_err *err)
+{
+    int status = bnf_edit_value(g, scope, hint, value, err);
+    if (status)
+        return status;
+    struct bnf_value *v = &g->values[*value];
+    Onnx__TensorProto *tensor = new_tensor(g, dtype, dims, rank);
+    if (!tensor)
+        return bnf_fail_memory(err);
+    v->shape = (struct bnf_shape){dtype, (int)rank, tensor->dims};
+    if (g->scopes[scope].kind == BNF_SCOPE_FUNCTION)
+        return give_constant(g, *value, tensor, err);
+    tensor->name = bnf_arena_copy(&g->model->arena, v->name, strlen(v->name));
+    v->initializer = tensor;
+    return tensor->name ? BNF_OK : bnf_fail_memory(err);
+}
+
+Onnx__TensorProto *bnf_edit_tensor(const struct bnf_graph *g, bnf_id value)
+{
+    const struct bnf_value *v = &g->values[value];
+    if (v->initializer || v->producer == BNF_NONE || !bnf_node_is(g, v->producer, "Constant"))
+        return v->initializer;
+    const Onnx__AttributeProto *a = bnf_attr_find(g->nodes[v->producer].proto, "value");
+    return a ? a->t : NULL;
 }
 
 /* ---- sweeping ---- */

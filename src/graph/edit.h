@@ -10,10 +10,13 @@
 /* A new value without producer in a scope; its name is `hint` with ".bnfold" (and a number) behind it. BNF_ENOMEM. */
 int bnf_edit_value(struct bnf_graph *graph, bnf_id scope, const char *hint, bnf_id *value, struct bnf_err *err);
 
-/* A new initializer: a value with a tensor of this type and extents but without payload, which the caller sets.
- * `hint` as above; dims are copied. BNF_ENOMEM. */
+/* A new initializer, or in a function, which has none, a Constant node: a value with a tensor of this type and extents
+ * but without payload, which the caller sets (bnf_edit_tensor). `hint` as above; dims are copied. BNF_ENOMEM. */
 int bnf_edit_initializer(struct bnf_graph *graph, bnf_id scope, const char *hint, int dtype, const int64_t *dims,
     size_t rank, bnf_id *value, struct bnf_err *err);
+
+/* The tensor behind an initializer or a Constant node that an edit made; NULL for other values. */
+Onnx__TensorProto *bnf_edit_tensor(const struct bnf_graph *graph, bnf_id value);
 
 /* A new node of the standard's domain with empty slots; its name is `hint` (may be NULL). BNF_ENOMEM. */
 int bnf_edit_node(struct bnf_graph *graph, bnf_id scope, const char *op_type, const char *hint, uint32_t inputs,

@@ -262,8 +262,8 @@ void bnf_shapes_scope(struct bnf_inference *all, bnf_id scope)
         const char *op_type = node->proto->op_type;
         const struct bnf_shape_rule *rule =
             op_type && bnf_node_is_standard(g, id) ? bnf_shape_rule(op_type) : NULL;
-        if (!rule)
-            continue;
+        if (!rule || bnf_attr_any_reference(node->proto))
+            continue; /* what a caller gives would read as a default */
         struct bnf_op op = {all, id, node->proto, bnf_node_opset(g, id), rule->arg};
         rule->infer(&op);
         rule->elements(&op);

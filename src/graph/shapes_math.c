@@ -251,6 +251,8 @@ void bnf_shape_top_k(const struct bnf_op *op)
 void bnf_shape_batch_norm(const struct bnf_op *op)
 {
     struct bnf_dims x = bnf_op_input(op, 0), channels = {.dtype = bnf_op_input(op, 3).dtype, .rank = 1};
+    if (!x.dtype && op->opset < 15) /* one type for all of them; parameters may have their own since */
+        x.dtype = bnf_op_input(op, 1).dtype;
     bnf_op_output(op, 0, &x);
     channels.dims[0] = x.rank > 1 ? x.dims[1] : BNF_DIM_UNKNOWN;
     for (uint32_t slot = 1; slot < op->all->graph->nodes[op->node].output_count; slot++)

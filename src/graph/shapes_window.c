@@ -135,7 +135,7 @@ void bnf_shape_conv_transpose(const struct bnf_op *op)
     int64_t more[BNF_RANK_MAX], group = bnf_attr_int(op->proto, "group", 1);
     struct window w;
     if (rank < 3 || (x.rank >= 0 && weight.rank >= 0 && x.rank != weight.rank)) {
-        bnf_op_output_rank(op, 0, x.dtype, -1);
+        bnf_op_output_rank(op, 0, x.dtype ? x.dtype : weight.dtype, -1);
         return;
     }
     read_window(op, weight.rank >= 0 ? weight.dims + 2 : NULL, rank - 2, &w);

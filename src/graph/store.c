@@ -58,8 +58,13 @@ static bool store_nodes(struct bnf_graph *g, bnf_id scope)
         if (!store_node(g, s->order[i]))
             return false;
     }
-    s->graph->node = list;
-    s->graph->n_node = s->order_count;
+    if (s->function) {
+        s->function->node = list;
+        s->function->n_node = s->order_count;
+    } else {
+        s->graph->node = list;
+        s->graph->n_node = s->order_count;
+    }
     return true;
 }
 
@@ -83,6 +88,8 @@ static bnf_id first_new(const struct bnf_graph *g)
 static bool store_initializers(struct bnf_graph *g, bnf_id scope)
 {
     Onnx__GraphProto *graph = g->scopes[scope].graph;
+    if (!graph)
+        return true; /* a function has none */
     Onnx__TensorProto **list =
         bnf_arena_alloc(&g->model->arena, graph->n_initializer + count_new(g, scope), sizeof *list);
     if (!list)
@@ -161,15 +168,25 @@ static bool store_inputs(struct bnf_graph *g, bool freeze, size_t *frozen)
     return true;
 }
 
+static void drop_stale_info(const struct bnf_graph *g, bnf_id scope, Onnx__ValueInfoProto **infos, size_t *count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++)
+        if (survives(g, scope, infos[i]->name))
+            infos[kept++] = infos[i];
+    *count = kept;
+}
+
 static void drop_stale(struct bnf_graph *g, bnf_id scope)
 {
     Onnx__GraphProto *graph = g->scopes[scope].graph;
+    Onnx__FunctionProto *function = g->scopes[scope].function;
     size_t kept = 0;
-    for (size_t i = 0; i < graph->n_value_info; i++)
-        if (survives(g, scope, graph->value_info[i]->name))
-            graph->value_info[kept++] = graph->value_info[i];
-    graph->n_value_info = kept;
-    kept = 0;
+    if (!graph) {
+        drop_stale_info(g, scope, function->value_info, &function->n_value_info);
+        return;
+    }
+    drop_stale_info(g, scope, graph->value_info, &graph->n_value_info);
     for (size_t i = 0; i < graph->n_quantization_annotation; i++)
         if (survives(g, scope, graph->quantization_annotation[i]->tensor_name))
             graph->quantization_annotation[kept++] = graph->quantization_annotation[i];
@@ -185,8 +202,6 @@ int bnf_graph_store(struct bnf_graph *g, bool freeze, size_t *frozen, struct bnf
     for (bnf_id scope = 0; scope < g->scope_count; scope++) {
         if (!g->scopes[scope].changed)
             continue;
-        if (!g->scopes[scope].graph)
-            bnf_bug("functions are not edited");
         if (!store_nodes(g, scope) || !store_initializers(g, scope))
             return bnf_fail_memory(err);
         drop_stale(g, scope);

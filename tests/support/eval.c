@@ -150,6 +150,25 @@ static bool combine(struct step *s)
     return true;
 }
 
+/* PRelu: the slope is broadcast to x; before opset 7 one slope, or one for each of the channels on axis 1. */
+static bool prelu(struct step *s)
+{
+    const struct eval_tensor *x = s->in[0];
+    struct eval_tensor slope = *s->in[1];
+    for (size_t i = 1; s->opset < 7 && slope.rank == 1 && i + 1 < x->rank; i++)
+        slope.dims[slope.rank + i - 1] = 1;
+    if (s->opset < 7 && slope.rank == 1 && x->rank > 2)
+        slope.rank = x->rank - 1;
+    *s->out = eval_new(s->arena, x->dims, x->rank);
+    for (size_t i = 0; i < x->count; i++) {
+        size_t k = element_of(i, &slope, s->out);
+        bool below = x->value[i] < 0;
+        s->out->value[i] = below ? slope.value[k] * x->value[i] : x->value[i];
+        s->out->mag[i] = x->mag[i] * fmax(1, slope.mag[k]);
+    }
+    return true;
+}
+
 /* ---- per channel */
 
 /* An output with an empty name is none. */
@@ -222,6 +241,16 @@ static bool pass(struct step *s)
         if (trains || step_has_more(s))
             return step_refuse(s, "Dropout that trains");
     }
+    *s->out = *s->in[0];
+    return true;
+}
+
+/* All numbers are doubles here: only casts to integers and booleans would change them. */
+static bool cast(struct step *s)
+{
+    int64_t to = bnf_attr_int(s->node, "to", 0);
+    if (to != BNF_DTYPE_FLOAT && to != BNF_DTYPE_DOUBLE && to != BNF_DTYPE_FLOAT16)
+        return step_refuse(s, "Cast to a type that is no float");
     *s->out = *s->in[0];
     return true;
 }
@@ -337,40 +366,6 @@ static bool concat(struct step *s)
     return true;
 }
 
-static bool pad(struct step *s)
-{
-    const struct eval_tensor *x = s->in[0];
-    int64_t pads[2 * eval_most_rank] = {0}, dims[eval_most_rank];
-    size_t count = 0;
-    const int64_t *list = bnf_attr_ints(s->node, s->opset < 2 ? "paddings" : "pads", &count);
-    if (!list && s->in_count > 1 && s->in[1])
-        count = s->in[1]->count;
-    if (count != 2 * x->rank || (s->in_count > 3 && s->in[3]))
-        return step_refuse(s, "Pad of some axes");
-    if (bnf_attr_find(s->node, "mode") && !bnf_attr_is(s->node, "mode", "constant"))
-        return step_refuse(s, "Pad without a constant");
-    for (size_t i = 0; i < count; i++)
-        pads[i] = list ? list[i] : (int64_t)s->in[1]->value[i];
-    double value = s->opset < 11 ? (double)bnf_attr_float(s->node, "value", 0)
-                                 : (s->in_count > 2 && s->in[2] ? s->in[2]->value[0] : 0);
-    for (size_t i = 0; i < x->rank; i++)
-        dims[i] = x->dims[i] + pads[i] + pads[x->rank + i];
-    *s->out = eval_new(s->arena, dims, x->rank);
-    for (size_t to = 0; to < s->out->count; to++) {
-        size_t from = 0, rest = to, step = 1;
-        bool inside = true;
-        for (size_t i = x->rank; i-- > 0; rest /= (size_t)dims[i]) {
-            int64_t at = (int64_t)(rest % (size_t)dims[i]) - pads[i];
-            inside &= at >= 0 && at < x->dims[i];
-            from += inside ? (size_t)at * step : 0;
-            step *= (size_t)x->dims[i];
-        }
-        s->out->value[to] = inside ? x->value[from] : value;
-        s->out->mag[to] = inside ? x->mag[from] : fabs(value);
-    }
-    return true;
-}
-
 /* ---- the run */
 
 static const struct {
@@ -386,8 +381,23 @@ static const struct {
     {"GlobalAveragePool", step_global_pool},
     {"GlobalMaxPool", step_global_pool},
     {"BatchNormalization", batch_normalization},
+    {"InstanceNormalization", step_group_norm},
+    {"GroupNormalization", step_group_norm},
+    {"LayerNormalization", step_layer_norm},
+    {"RMSNormalization", step_layer_norm},
+    {"Gather", step_gather},
+    {"Einsum", step_einsum},
+    {"LSTM", step_recurrent},
+    {"GRU", step_recurrent},
+    {"RNN", step_recurrent},
     {"Add", combine},
     {"Sub", combine},
+    {"Sum", step_sum},
+    {"Mean", step_sum},
+    {"Max", step_sum},
+    {"Min", step_sum},
+    {"Split", step_split},
+    {"Slice", step_slice},
     {"Mul", combine},
     {"Div", combine},
     {"Neg", map_unary},
@@ -398,13 +408,25 @@ static const struct {
     {"Softmax", softmax},
     {"Identity", pass},
     {"Dropout", pass},
+    {"Cast", cast},
+    {"Expand", step_expand},
+    {"Tile", step_tile},
+    {"DepthToSpace", step_depth},
+    {"SpaceToDepth", step_depth},
     {"Flatten", flatten},
     {"Reshape", reshape},
     {"Squeeze", squeeze},
     {"Unsqueeze", unsqueeze},
     {"Transpose", transpose},
     {"Concat", concat},
-    {"Pad", pad},
+    {"Pad", step_pad},
+    {"PRelu", prelu},
+    {"ReduceMax", step_reduce},
+    {"ReduceMean", step_reduce},
+    {"ReduceMin", step_reduce},
+    {"ReduceSum", step_reduce},
+    {"Resize", step_resize},
+    {"Upsample", step_resize},
 };
 
 static bool read_tensor(
@@ -444,10 +466,15 @@ static bool run_node(struct eval *e, const struct bnf_graph *g, bnf_id id)
         .node = node->proto,
         .opset = bnf_node_opset(g, id),
         .in_count = node->input_count,
-        .out = &e->tensors[to]};
+        .out = &e->tensors[to],
+        .out_count = node->output_count};
     e->missing = node->proto->op_type;
-    if (!bnf_node_is_standard(g, id) || node->input_count > step_most_inputs)
+    if (!bnf_node_is_standard(g, id) || node->input_count > step_most_inputs || node->output_count > step_most_inputs)
         return false;
+    for (uint32_t i = 0; i < node->output_count; i++) {
+        bnf_id output = bnf_node_output(g, id, i);
+        step.outs[i] = output == BNF_NONE ? NULL : &e->tensors[output];
+    }
     for (uint32_t i = 0; i < node->input_count; i++) {
         bnf_id input = bnf_node_input(g, id, i);
         step.in[i] = input == BNF_NONE ? NULL : &e->tensors[input];

@@ -15,6 +15,8 @@ struct step {
     const struct eval_tensor *in[step_most_inputs]; /* NULL: absent */
     size_t in_count;
     struct eval_tensor *out; /* output 0 */
+    struct eval_tensor *outs[step_most_inputs]; /* all outputs; NULL: no name */
+    size_t out_count;
     const char *missing;     /* what an operator does not support; NULL: the operator itself */
 };
 
@@ -34,5 +36,27 @@ bool step_pool(struct step *step);
 bool step_global_pool(struct step *step);
 bool step_gemm(struct step *step);
 bool step_matmul(struct step *step);
+
+/* Operators that reduce, resize and pad (eval_resample.c). */
+bool step_reduce(struct step *step);
+bool step_resize(struct step *step);
+bool step_pad(struct step *step);
+
+/* Operators that take apart, and sums of several tensors (eval_pieces.c). */
+bool step_split(struct step *step);
+bool step_slice(struct step *step);
+bool step_sum(struct step *step);
+
+/* Normalizations, look-ups, Einsum (eval_layer.c); recurrent layers (eval_recurrent.c). */
+bool step_group_norm(struct step *step);
+bool step_layer_norm(struct step *step);
+bool step_gather(struct step *step);
+bool step_einsum(struct step *step);
+bool step_recurrent(struct step *step);
+
+/* Operators that repeat elements or move them between channels and positions (eval_repeat.c). */
+bool step_expand(struct step *step);
+bool step_tile(struct step *step);
+bool step_depth(struct step *step);
 
 #endif

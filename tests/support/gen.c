@@ -49,7 +49,8 @@ static const char *in_disguise(
     struct gen *g, const char *role, int dtype, const int64_t *dims, size_t rank, const double *values)
 {
     const char *name = make_name(&g->make, role);
-    if (rng_percent(&g->rng, 50)) {
+    bool allowed = g->opset >= 9 || bnf_dtype_is_float(dtype); /* what Constant held before */
+    if (g->only_nodes || (rng_percent(&g->rng, 50) && allowed)) {
         Onnx__NodeProto *node = make_node(&g->make, "Constant", name);
         make_value(&g->make, node, make_tensor(&g->make, "", dtype, dims, rank, values));
         return name;
@@ -72,13 +73,13 @@ static const char *in_disguise(
 const char *gen_constant(
     struct gen *g, const char *role, int dtype, const int64_t *dims, size_t rank, const double *values)
 {
-    for (size_t i = 0; i < g->shared_count; i++) {
+    for (size_t i = g->first_shared; i < g->shared_count; i++) {
         const struct gen_shared *s = &g->shared[i];
         if (s->dtype == dtype && s->rank == rank && strcmp(s->role, role) == 0 &&
             (!rank || memcmp(s->dims, dims, rank * sizeof *dims) == 0) && rng_percent(&g->rng, 15))
             return s->name;
     }
-    const char *name = rng_percent(&g->rng, 15) ? in_disguise(g, role, dtype, dims, rank, values)
+    const char *name = g->only_nodes || rng_percent(&g->rng, 15) ? in_disguise(g, role, dtype, dims, rank, values)
                                                 : initializer(g, role, dtype, dims, rank, values);
     if (g->shared_count < most_shared) {
         struct gen_shared *s = &g->shared[g->shared_count++];
@@ -91,7 +92,7 @@ const char *gen_constant(
 
 /* ---- what stands between layers */
 
-static struct gen_value unary(struct gen *g, const struct gen_value *x, const char *op)
+struct gen_value gen_unary(struct gen *g, const struct gen_value *x, const char *op)
 {
     struct gen_value y = gen_value(g, "act", x->dims, x->rank);
     Onnx__NodeProto *node = gen_node(g, op, &y);
@@ -116,14 +117,14 @@ static struct gen_value activation(struct gen *g, const struct gen_value *x)
     static const char *const ops[] = {"Relu", "Relu", "Relu", "LeakyRelu", "Sigmoid", "Clip", "Neg"};
     if (rng_percent(&g->rng, 40))
         return *x;
-    return unary(g, x, ops[rng_below(&g->rng, 7)]);
+    return gen_unary(g, x, ops[rng_below(&g->rng, 7)]);
 }
 
 static struct gen_value quiet(struct gen *g, const struct gen_value *x)
 {
     if (rng_percent(&g->rng, 75))
         return *x;
-    return unary(g, x, rng_percent(&g->rng, 50) ? "Identity" : "Dropout");
+    return gen_unary(g, x, rng_percent(&g->rng, 50) ? "Identity" : "Dropout");
 }
 
 static struct gen_value norm(struct gen *g, const struct gen_value *x)
@@ -288,7 +289,7 @@ static struct gen_value concat_block(struct gen *g, const struct gen_value *x)
 static struct gen_value shared_block(struct gen *g, const struct gen_value *x)
 {
     struct gen_value y = gen_layer(g, x, channels(g), false);
-    struct gen_value a = norm(g, &y), b = rng_percent(&g->rng, 50) ? unary(g, &y, "Relu") : norm(g, &y);
+    struct gen_value a = norm(g, &y), b = rng_percent(&g->rng, 50) ? gen_unary(g, &y, "Relu") : norm(g, &y);
     return join(g, &a, &b);
 }
 
@@ -346,7 +347,7 @@ static void begin(struct gen *g, const struct gen_options *options)
     make_input(&g->make, g->input.name, g->dtype, dims, rank);
 }
 
-static void end(struct gen *g, const struct gen_options *options)
+void gen_end(struct gen *g, const struct gen_options *options)
 {
     size_t extra =
         rng_percent(&g->rng, 20) && !options->simple ? 1 + rng_below(&g->rng, (unsigned)g->value_count) : 0;
@@ -357,11 +358,11 @@ static void end(struct gen *g, const struct gen_options *options)
         if (!last && (!v->read || i == extra))
             make_output(&g->make, v->name, g->dtype, v->dims, v->rank);
     }
-    if (rng_percent(&g->rng, 50))
+    if (rng_percent(&g->rng, 50) || options->notes)
         for (size_t i = 1; i < g->value_count; i++)
             make_note(&g->make, g->values[i].name, g->dtype, g->values[i].dims, g->values[i].rank);
     Onnx__GraphProto *graph = g->make.graph;
-    if (rng_percent(&g->rng, 10)) { /* nobody promised that the nodes are sorted */
+    if (rng_percent(&g->rng, 10) && !g->flag) { /* not every reader of models wants its nodes sorted */
         for (size_t i = 0, k = graph->n_node - 1; i < k; i++, k--) {
             Onnx__NodeProto *node = graph->node[i];
             graph->node[i] = graph->node[k];
@@ -376,6 +377,10 @@ void gen_model(struct gen *g, const struct gen_options *options)
     g->shared = bnf_alloc(most_shared, sizeof *g->shared);
     if (!g->shared)
         bnf_bug("out of memory in a test");
+    if (options->wide) {
+        gen_wide(g, options);
+        return;
+    }
     begin(g, options);
     struct gen_value x = g->input;
     unsigned blocks = 1 + rng_below(&g->rng, options->simple ? 3 : 5);
@@ -390,11 +395,11 @@ void gen_model(struct gen *g, const struct gen_options *options)
             x = plain_block(g, &x);
     }
     if (rng_percent(&g->rng, 15))
-        x = unary(g, &x, "Softmax");
+        x = gen_unary(g, &x, "Softmax");
     g->output = x;
     if (strcmp(x.name, g->input.name) == 0)
-        g->output = unary(g, &x, "Identity");
-    end(g, options);
+        g->output = gen_unary(g, &x, "Identity");
+    gen_end(g, options);
 }
 
 void gen_free(struct gen *g)

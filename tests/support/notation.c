@@ -292,7 +292,9 @@ static void attribute_value(struct reader *r, Onnx__AttributeProto *a, Onnx__Mod
         expect(r, "'");
     } else if (eat(r, "@")) {
         a->ref_attr_name = word(r);
-        a->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT;
+        a->type = eat(r, ":ints")  ? ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS
+                  : eat(r, ":int") ? ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT
+                                   : ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT;
     } else if (isalpha((unsigned char)*r->at)) {
         tensor_value(r, a);
     } else {
@@ -312,6 +314,8 @@ static void operator_name(struct reader *r, Onnx__NodeProto *node)
     node->op_type = dot ? dot + 1 : name;
     if (dot)
         node->domain = copy(r, name, (size_t)(dot - name));
+    if (eat(r, ":"))
+        node->overload = word(r);
 }
 
 static Onnx__NodeProto *node_line(struct reader *r, Onnx__ModelProto *model)
@@ -392,6 +396,75 @@ static Onnx__ValueInfoProto *plain_output(struct reader *r)
     return info;
 }
 
+/* A function has no initializers: one is written as a Constant node. */
+static Onnx__NodeProto *as_constant(struct reader *r, Onnx__TensorProto *tensor)
+{
+    Onnx__NodeProto *node = get(r, 1, sizeof *node);
+    Onnx__AttributeProto *a = get(r, 1, sizeof *a);
+    onnx__node_proto__init(node);
+    onnx__attribute_proto__init(a);
+    node->op_type = copy(r, "Constant", 8);
+    APPEND(r, node->output, node->n_output, tensor->name);
+    node->name = tensor->name;
+    a->name = copy(r, "value", 5);
+    a->has_type = true;
+    a->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR;
+    a->t = tensor;
+    APPEND(r, node->attribute, node->n_attribute, a);
+    return node;
+}
+
+static Onnx__OperatorSetIdProto *default_import(struct reader *r)
+{
+    Onnx__OperatorSetIdProto *import = get(r, 1, sizeof *import);
+    onnx__operator_set_id_proto__init(import);
+    import->domain = copy(r, "", 0);
+    import->has_version = true;
+    import->version = 13;
+    return import;
+}
+
+static Onnx__FunctionProto *function(struct reader *r)
+{
+    Onnx__FunctionProto *f = get(r, 1, sizeof *f);
+    Onnx__ModelProto own; /* takes what `opset` lines say */
+    Onnx__NodeProto head;
+    onnx__function_proto__init(f);
+    onnx__model_proto__init(&own);
+    onnx__node_proto__init(&head);
+    operator_name(r, &head);
+    f->name = head.op_type;
+    f->domain = head.domain;
+    f->overload = head.overload;
+    for (expect(r, "("); !eat(r, ")"); eat(r, ","))
+        APPEND(r, f->input, f->n_input, word(r));
+    while (eat(r, "@")) {
+        char *name = word(r);
+        if (!eat(r, "=")) {
+            APPEND(r, f->attribute, f->n_attribute, name);
+            continue;
+        }
+        Onnx__AttributeProto *fallback = get(r, 1, sizeof *fallback);
+        onnx__attribute_proto__init(fallback);
+        fallback->name = name;
+        attribute_value(r, fallback, &own);
+        APPEND(r, f->attribute_proto, f->n_attribute_proto, fallback);
+    }
+    expect(r, "{");
+    APPEND(r, own.opset_import, own.n_opset_import, default_import(r));
+    Onnx__GraphProto *body = graph(r, &own);
+    expect(r, "}");
+    f->opset_import = own.opset_import;
+    f->n_opset_import = own.n_opset_import;
+    for (size_t i = 0; i < body->n_output; i++)
+        APPEND(r, f->output, f->n_output, body->output[i]->name);
+    for (size_t i = 0; i < body->n_initializer; i++)
+        APPEND(r, f->node, f->n_node, as_constant(r, body->initializer[i]));
+    for (size_t i = 0; i < body->n_node; i++)
+        APPEND(r, f->node, f->n_node, body->node[i]);
+    return f;
+}
+
 static Onnx__GraphProto *graph(struct reader *r, Onnx__ModelProto *model)
 {
     Onnx__GraphProto *g = get(r, 1, sizeof *g);
@@ -410,6 +483,8 @@ static Onnx__GraphProto *graph(struct reader *r, Onnx__ModelProto *model)
             APPEND(r, g->value_info, g->n_value_info, value_info(r));
         else if (keyword(r, "out"))
             APPEND(r, g->output, g->n_output, plain_output(r));
+        else if (keyword(r, "function"))
+            APPEND(r, model->functions, model->n_functions, function(r));
         else if (keyword(r, "init"))
             APPEND(r, g->initializer, g->n_initializer, initializer(r));
         else
@@ -424,15 +499,10 @@ void notation_read(struct bnf_model *model, const char *text)
     bnf_arena_init(&model->arena, 0);
     struct reader r = {.arena = &model->arena, .at = text};
     Onnx__ModelProto *proto = get(&r, 1, sizeof *proto);
-    Onnx__OperatorSetIdProto *import = get(&r, 1, sizeof *import);
     onnx__model_proto__init(proto);
-    onnx__operator_set_id_proto__init(import);
     proto->has_ir_version = true;
     proto->ir_version = 8;
-    import->domain = copy(&r, "", 0);
-    import->has_version = true;
-    import->version = 13;
-    APPEND(&r, proto->opset_import, proto->n_opset_import, import);
+    APPEND(&r, proto->opset_import, proto->n_opset_import, default_import(&r));
     proto->graph = graph(&r, proto);
     if (*r.at)
         mistake(&r, "text after the graph");

@@ -11,6 +11,10 @@
  *     y = com.acme.Conv(x)                  another domain
  *     y = If(c) then_branch={ … } else_branch={ … }        bodies on lines of their own
  *     k = Constant() value=float[2]{1 2}
+ *     function com.acme.Block(X, s) @eps { opset 14 … out R … }     a model-local function that takes attribute eps
+ *                                           (`@eps=0.5`: with a default);
+ *                                           `init` in it is a Constant node, `domain.Name:overload` has an overload
+ *     y = Op(x) epsilon=@eps pads=@p:ints   attributes that the function's caller gives (:int, :ints; else a float)
  *
  * `rand` fills with numbers that depend on the initializer's name only, in about ±1. An empty input is `_`. Mistakes end
  * the program. */

@@ -68,13 +68,13 @@ static const struct foldcase cases[] = {
     {"a residual branch reads the layer too", "in x float 2,4,5,5; out z; init W float 4,4,1,1 rand\n" BN(4)
         "c = Conv(x, W)\n" NORM "z = Add(y, c)\n", "y lowered producer-shared"},
     {"the layer is read twice by one node behind it", "in x float 2,4,5,5; out y; init W float 4,4,1,1 rand\n" BN(4)
-        "u = Conv(x, W); c = Mul(u, u)\n" NORM, "y lowered no-rule"},
+        "u = Conv(x, W); c = Mul(u, u)\n" NORM, "y lowered producer-not-linear"},
     {"MaxPool with a negative scale", "in x float 2,3,6,6; out z; init W float 2,3,1,1 rand; init s float 2 -1 1\n"
         "init b float 2 1 2; init m float 2 0 1; init v float 2 1 2; u = Conv(x, W)\n"
-        "c = MaxPool(u) kernel_shape=[2,2]\n" NORM "z = Relu(y)\n", "y lowered producer-not-linear"},
+        "c = MaxPool(u) kernel_shape=[2,2]\n" NORM "z = Relu(y)\n", "y lowered negative-scale"},
     {"AveragePool that counts its padding", "in x float 2,3,6,6; out z; init W float 4,3,1,1 rand\n" BN(4) "u = Conv(x, W)\n"
         "c = AveragePool(u) kernel_shape=[3,3] pads=[1,1,1,1] count_include_pad=1\n" NORM "z = Relu(y)\n",
-        "y lowered no-rule"},
+        "y lowered window"},
     {"every weight is a graph input as well (IR 3)", "ir 3; opset 9; in x float 2,3,5,5; out y; init W float 4,3,1,1 rand\n"
         BN(4) "input W; input s; input b; input m; input v; c = Conv(x, W)\n" NORM, "y folded back c"},
     {"a body reads the outer weight", "in x float 2,3,5,6; in p bool ?; out z; out y; init W float 4,3,1,1 rand\n" BN(4)

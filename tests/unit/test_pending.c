@@ -113,6 +113,39 @@ static void test_rounds_once(void **state)
     assert_true(out == 1.0f);
 }
 
+/* A table's rows, mapped twice, rounded once; in pieces of every kind of alignment. */
+static void test_shift(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t dims[3];
+        struct bnf_block block;
+    } cases[] = {{{30, 7, 1}, {1, 30, 7, 1}}, {{5, 3, 4}, {1, 5, 3, 4}}, {{6, 5, 4}, {2, 3, 5, 4}}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        float data[most], out[most];
+        double scale[16], shift[16], more[16];
+        for (size_t k = 0; k < 16; k++) {
+            scale[k] = -1 - (double)k / 13;
+            shift[k] = 0.25 + (double)k;
+            more[k] = 3 - (double)k / 3;
+        }
+        struct bnf_pending *p = weight(data, cases[i].dims, 3, cases[i].block);
+        assert_true(bnf_pending_map_inner(&arena, p, scale, shift));
+        assert_true(bnf_pending_scale_inner(&arena, p, more));
+        assert_true(bnf_pending_map_inner(&arena, p, scale, shift));
+        for (size_t piece = 1; piece < 40; piece += 6)
+            for (size_t at = 0; at < p->base.count; at += piece) {
+                size_t n = p->base.count - at < piece ? p->base.count - at : piece;
+                p->source.fill(&p->source, at * sizeof(float), n * sizeof(float), (uint8_t *)(out + at));
+            }
+        for (size_t e = 0; e < p->base.count; e++) {
+            size_t in = e / (p->inner * p->run) / p->outer * p->inner + e / p->run % p->inner;
+            double exact = ((double)data[e] * scale[in] + shift[in]) * more[in] * scale[in] + shift[in];
+            assert_true(fabs((double)out[e] - exact) <= 0x1p-24 * fabs(exact) + 1e-12);
+        }
+    }
+}
+
 static void test_check(void **state)
 {
     (void)state;
@@ -120,20 +153,37 @@ static void test_check(void **state)
     const int64_t dims[2] = {2, 3};
     struct bnf_pending *p = weight(data, dims, 2, (struct bnf_block){1, 2, 3, 1});
     const double big[2] = {1, 1e39}, fine[2] = {1, 1e38}, tiny[2] = {1e-300, 1};
-    assert_int_equal(bnf_pending_check(p, fine, NULL, true, NULL, 1), BNF_ROUNDING_FINE);
-    assert_int_equal(bnf_pending_check(p, big, NULL, true, NULL, 1), BNF_ROUNDING_OVERFLOW);
-    assert_int_equal(bnf_pending_check(p, tiny, NULL, true, NULL, 1), BNF_ROUNDING_FINE); /* a dead channel in float */
+    assert_int_equal(bnf_pending_check(p, &(struct bnf_factors){.outer = fine}, true, NULL, 1), BNF_ROUNDING_FINE);
+    assert_int_equal(bnf_pending_check(p, &(struct bnf_factors){.outer = big}, true, NULL, 1), BNF_ROUNDING_OVERFLOW);
+    assert_int_equal(bnf_pending_check(p, &(struct bnf_factors){.outer = tiny}, true, NULL, 1), BNF_ROUNDING_FINE); /* a dead channel in float */
     data[4] = NAN;
-    assert_int_equal(bnf_pending_check(p, fine, NULL, true, NULL, 1), BNF_ROUNDING_OVERFLOW);
+    assert_int_equal(bnf_pending_check(p, &(struct bnf_factors){.outer = fine}, true, NULL, 1), BNF_ROUNDING_OVERFLOW);
     data[4] = 0;
     data[3] = data[5] = 0; /* the channel that would overflow holds zeros only */
-    assert_int_equal(bnf_pending_check(p, big, NULL, true, NULL, 1), BNF_ROUNDING_FINE);
+    assert_int_equal(bnf_pending_check(p, &(struct bnf_factors){.outer = big}, true, NULL, 1), BNF_ROUNDING_FINE);
+    /* Factors of the inner index that nothing was scaled by yet, over runs of several elements: only the element that
+     * its own factor takes out of range counts. */
+    struct bnf_pending *runs = weight(data, (const int64_t[]){1, 2, 2}, 3, (struct bnf_block){1, 1, 2, 2});
+    const double large[2] = {1, 1e39};
+    data[2] = data[3] = 0;
+    assert_int_equal(bnf_pending_check(runs, &(struct bnf_factors){.inner = large}, true, NULL, 1), BNF_ROUNDING_FINE);
+    data[3] = 1;
+    assert_int_equal(bnf_pending_check(runs, &(struct bnf_factors){.inner = large}, true, NULL, 1), BNF_ROUNDING_OVERFLOW);
+    const double one[2] = {1, 1}, far[2] = {0, 3e38}, back[2] = {0, -3e38};
+    data[3] = 1;
+    assert_int_equal(bnf_pending_check(runs, &(struct bnf_factors){.inner = one, .shift = far}, true, NULL, 1),
+        BNF_ROUNDING_FINE);
+    assert_true(bnf_pending_map_inner(&arena, runs, one, far));
+    assert_int_equal(bnf_pending_check(runs, &(struct bnf_factors){.inner = one, .shift = far}, true, NULL, 1),
+        BNF_ROUNDING_OVERFLOW);
+    assert_int_equal(bnf_pending_check(runs, &(struct bnf_factors){.inner = one, .shift = back}, true, NULL, 1),
+        BNF_ROUNDING_FINE);
     uint16_t half[2] = {0x3c00, 0x0400}; /* 1 and the smallest normal */
     struct bnf_tensor t = {BNF_DTYPE_FLOAT16, 2, (const int64_t[]){2, 1}, 2, 4, (const uint8_t *)half};
     p = bnf_pending_weight(&arena, &t, (struct bnf_block){1, 2, 1, 1});
     const double shrink[2] = {1, 0.1}, bias[2] = {0, 1};
-    assert_int_equal(bnf_pending_check(p, shrink, NULL, true, NULL, 1), BNF_ROUNDING_UNDERFLOW);
-    assert_int_equal(bnf_pending_check(p, shrink, NULL, true, bias, 1), BNF_ROUNDING_FINE);
+    assert_int_equal(bnf_pending_check(p, &(struct bnf_factors){.outer = shrink}, true, NULL, 1), BNF_ROUNDING_UNDERFLOW);
+    assert_int_equal(bnf_pending_check(p, &(struct bnf_factors){.outer = shrink}, true, bias, 1), BNF_ROUNDING_FINE);
     assert_true(bnf_values_fit(BNF_DTYPE_FLOAT16, (const double[]){65504, 65519}, 2));
     assert_false(bnf_values_fit(BNF_DTYPE_FLOAT16, (const double[]){65520}, 1));
     assert_false(bnf_values_fit(BNF_DTYPE_FLOAT, (const double[]){NAN}, 1));
@@ -188,6 +238,6 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_fill), cmocka_unit_test(test_rounds_once),
-        cmocka_unit_test(test_check), cmocka_unit_test(test_affine)};
+        cmocka_unit_test(test_shift), cmocka_unit_test(test_check), cmocka_unit_test(test_affine)};
     return cmocka_run_group_tests(tests, begin, end);
 }
