@@ -26,15 +26,17 @@ static enum bnf_outcome compare_constants(
     return BNF_DIFFERENT;
 }
 
-/* Elements of one axis repeat every `run` elements. */
-static size_t channel_of(const struct bnf_normal *map, const struct bnf_tensor *t, size_t index)
+/* Does a map fit into a constant without widening it? */
+static bool fits(const struct bnf_normal *map, const struct bnf_tensor *t)
 {
-    size_t run = 1;
-    if (!map || map->axis < 0)
-        return 0;
-    for (uint32_t i = (uint32_t)map->axis + 1; i < t->rank; i++)
-        run *= (size_t)t->dims[i];
-    return index / run % map->channels;
+    if (!map || map->count == 1)
+        return true;
+    if (map->rank != (int)t->rank)
+        return false;
+    for (int i = 0; i < map->rank; i++)
+        if (map->dims[i] != 1 && map->dims[i] != t->dims[i])
+            return false;
+    return true;
 }
 
 /* A constant that an affine was worked into. */
@@ -48,15 +50,15 @@ enum bnf_outcome bnf_mapped_constants_compare(struct bnf_prover *p, const struct
         bnf_say(p, "a constant differs in type or shape");
         return BNF_DIFFERENT;
     }
-    for (int i = 0; i < 2; i++)
-        if (map[i] && map[i]->axis >= 0 &&
-            (map[i]->axis >= (int)t[i]->rank || (uint64_t)t[i]->dims[map[i]->axis] != map[i]->channels))
-            return BNF_UNKNOWN;
+    if (!fits(map[0], t[0]) || !fits(map[1], t[1]))
+        return BNF_UNKNOWN;
     unsigned tensors = 1 + (map[1] ? map[1]->scale_tensors + map[1]->shift_tensors : 0);
-    for (size_t i = 0; i < t[0]->count; i++) {
+    struct bnf_twin walk;
+    bnf_twin_start(&walk, t[0]->rank > BNF_MAP_RANK ? 0 : (int)t[0]->rank, t[0]->dims, map[0], map[1]);
+    for (size_t i = 0; i < t[0]->count; i++, bnf_twin_next(&walk)) {
         double value[2], size = 0;
         for (int side = 1; side >= 0; side--) {
-            size_t c = channel_of(map[side], t[side], i);
+            size_t c = walk.at[side];
             double product = bnf_tensor_at(t[side], i) * bnf_scale_at(map[side], c);
             value[side] = product + bnf_shift_at(map[side], c);
             size = fabs(product) + bnf_size_at(map[side], c);

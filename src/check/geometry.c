@@ -156,7 +156,8 @@ static enum bnf_outcome compare_pads(
     size_t spatial = core[0].weight->rank - 2;
     enum padding mode[2] = {padding_of(proto[0]), padding_of(proto[1])};
     int64_t pads[2][2 * MOST_SPATIAL];
-    if (mode[0] == mode[1] && (mode[0] == SAME_UPPER || mode[0] == SAME_LOWER))
+    if (mode[0] == mode[1] && (mode[0] == SAME_UPPER || mode[0] == SAME_LOWER) && !core[0].unwrapped &&
+        !core[1].unwrapped)
         return BNF_EQUAL;
     if (core[0].kind == BNF_CORE_CONV_TRANSPOSE) {
         if (mode[0] == mode[1] && mode[0] != STRANGE && same_ints(proto[0], proto[1], "pads", 2 * spatial, 0))
@@ -168,6 +169,9 @@ static enum bnf_outcome compare_pads(
             bnf_say(p, "auto_pad differs, and the extents that would tell what it amounts to are not known");
             return BNF_UNKNOWN;
         }
+    for (int i = 0; i < 2; i++)
+        for (size_t k = 0; k < 2 * spatial && core[i].unwrapped; k++)
+            pads[i][k] += core[i].around[k];
     return memcmp(pads[0], pads[1], 2 * spatial * sizeof(int64_t)) == 0 ? BNF_EQUAL : differ(p, "pads");
 }
 

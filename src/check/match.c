@@ -7,6 +7,8 @@
 /* Nesting of comparisons. In a candidate whose values pair up one after the other it stays in single digits.
  */
 #define DEEPEST 400
+/* How many values maps are carried to before a comparison gives up. */
+#define MOST_RELATIONS 256
 
 static uint64_t pair_key(bnf_id ref, bnf_id new)
 {
@@ -83,8 +85,7 @@ static bool paired(const struct bnf_prover *p, bnf_id ref, bnf_id new)
 
 /* ---- chains ---- */
 
-/* Goes back on both chains in step until a pair is found that is known to be equal; false at the ends. */
-static bool meet(struct bnf_prover *p, struct bnf_chain chain[2], struct bnf_arena *arena, unsigned link[2])
+bool bnf_meet(struct bnf_prover *p, struct bnf_chain chain[2], struct bnf_arena *arena, unsigned link[2])
 {
     unsigned seen[2] = {0, 0};
     for (;;) {
@@ -104,26 +105,6 @@ static bool meet(struct bnf_prover *p, struct bnf_chain chain[2], struct bnf_are
     }
 }
 
-enum bnf_outcome bnf_align(struct bnf_prover *p, struct bnf_chain chain[2], struct bnf_arena *arena,
-    unsigned link[2], struct bnf_tally *tally)
-{
-    if (meet(p, chain, arena, link))
-        return BNF_EQUAL;
-    bnf_id first[2] = {chain[0].links[0].value, chain[1].links[0].value};
-    enum bnf_outcome outcome = bnf_equal(p, first[0], first[1]);
-    link[0] = link[1] = 0;
-    if (outcome == BNF_EQUAL)
-        return outcome;
-    for (int i = 0; i < 2; i++)
-        link[i] = chain[i].count - 1;
-    if ((link[0] || link[1]) &&
-        bnf_equal(p, chain[0].links[link[0]].value, chain[1].links[link[1]].value) == BNF_EQUAL)
-        return BNF_EQUAL;
-    tally->sub[0] = first[0];
-    tally->sub[1] = first[1];
-    return outcome;
-}
-
 /* ---- nodes ---- */
 
 static enum bnf_outcome worse(enum bnf_outcome a, enum bnf_outcome b)
@@ -131,8 +112,7 @@ static enum bnf_outcome worse(enum bnf_outcome a, enum bnf_outcome b)
     return a > b ? a : b;
 }
 
-/* Equality of one input slot; both may be empty. */
-static enum bnf_outcome compare_slot(struct bnf_prover *p, bnf_id ref, bnf_id new, uint32_t slot)
+enum bnf_outcome bnf_slot_compare(struct bnf_prover *p, bnf_id ref, bnf_id new, uint32_t slot)
 {
     if (ref != BNF_NONE && new != BNF_NONE)
         return bnf_equal(p, ref, new);
@@ -161,15 +141,25 @@ static bool commutes(const struct bnf_graph *g, bnf_id node)
     return false;
 }
 
+/* Shape and Size look at extents only. */
+static bool reads_extents(const struct bnf_graph *g, bnf_id node)
+{
+    return bnf_node_is(g, node, "Shape") || bnf_node_is(g, node, "Size");
+}
+
 static enum bnf_outcome compare_inputs(struct bnf_prover *p, const bnf_id node[2], struct bnf_tally *tally)
 {
     const struct bnf_graph *g[2] = {&p->side[0].graph, &p->side[1].graph};
+    bnf_id seen[2] = {bnf_node_input(g[0], node[0], 0), bnf_node_input(g[1], node[1], 0)};
+    if (reads_extents(g[0], node[0]) && seen[0] != BNF_NONE && seen[1] != BNF_NONE &&
+        bnf_same_extents(p, seen[0], seen[1]))
+        return BNF_EQUAL;
     uint32_t count = g[0]->nodes[node[0]].input_count, other = g[1]->nodes[node[1]].input_count;
     enum bnf_outcome outcome = BNF_EQUAL;
     count = count > other ? count : other;
     for (uint32_t slot = 0; slot < count && !p->status; slot++) {
         bnf_id ref = bnf_node_input(g[0], node[0], slot), new = bnf_node_input(g[1], node[1], slot);
-        enum bnf_outcome one = compare_slot(p, ref, new, slot);
+        enum bnf_outcome one = bnf_slot_compare(p, ref, new, slot);
         if (one > outcome)
             blame(p, tally, ref, new);
         outcome = worse(outcome, one);
@@ -282,7 +272,7 @@ static enum bnf_outcome compare_nodes(struct bnf_prover *p, bnf_id ref, bnf_id n
         return outcome;
     enum bnf_outcome inputs = compare_inputs(p, node, tally);
     if (outcome == BNF_DIFFERENT || inputs != BNF_EQUAL)
-        return worse(outcome, inputs);
+        return bnf_called_makes_up(p, node) ? BNF_UNKNOWN : worse(outcome, inputs);
     if (v[0]->output != v[1]->output) {
         bnf_say(p, "it is output %u instead of output %u", v[1]->output, v[0]->output);
         return BNF_DIFFERENT;
@@ -290,6 +280,8 @@ static enum bnf_outcome compare_nodes(struct bnf_prover *p, bnf_id ref, bnf_id n
     outcome = compare_draws(p, ref, new, node);
     if (outcome == BNF_EQUAL)
         outcome = compare_bodies(p, node, tally);
+    if (outcome == BNF_EQUAL)
+        outcome = bnf_called_compare(p, node, tally);
     if (outcome == BNF_EQUAL && bnf_purity_of(p, &p->side[0], node[0]) != BNF_PURE) {
         for (int i = 0; i < 2; i++)
             p->side[i].drawn[node[i]] = node[1 - i];
@@ -375,28 +367,39 @@ static enum bnf_outcome compare_convolutions(
     return BNF_UNKNOWN;
 }
 
-/* Maps on another axis than the weights': a scale that is the same everywhere still goes into these, and the
- * shifts are compared for themselves. */
-static enum bnf_outcome compare_parted(struct bnf_prover *p, const struct bnf_core core[2],
+/* Compares by maps through operators. */
+static enum bnf_outcome compare_related(struct bnf_prover *p, const bnf_id end[2],
     const struct bnf_normal *const map[2], int dtype, struct bnf_tally *tally)
 {
     struct bnf_arena arena;
-    const struct bnf_normal *scale[2], *shift[2];
-    struct bnf_tally parted = *tally;
-    enum bnf_outcome outcome = BNF_UNKNOWN;
-    bool explaining = p->explaining;
+    const struct bnf_normal *out[2];
+    struct bnf_tally inner = *tally;
     bnf_arena_init(&arena, 0);
-    p->explaining = false; /* only success counts; the reason of a failure is told by what is tried next */
-    if (!explaining && bnf_normal_part(p, &arena, map[0], &scale[0], &shift[0]) &&
-        bnf_normal_part(p, &arena, map[1], &scale[1], &shift[1])) {
-        outcome = bnf_core_compare(p, core, scale, &parted);
-        if (outcome == BNF_EQUAL)
-            outcome = bnf_normal_compare(p, shift[0], shift[1], dtype, &parted);
-    }
-    p->explaining = explaining;
-    bnf_arena_free(&arena);
+    enum bnf_outcome outcome = bnf_relate_ends(p, end, map, &arena, out, &inner);
     if (outcome == BNF_EQUAL)
-        *tally = parted;
+        outcome = bnf_normal_compare(p, out[0], out[1], dtype, &inner);
+    bnf_arena_free(&arena);
+    inner.changed = true;
+    if (outcome != BNF_UNKNOWN)
+        *tally = inner;
+    return outcome;
+}
+
+/* The values in front of all maps. Of a sum, shifts may have moved from one operand to another. */
+static enum bnf_outcome compare_unmapped(
+    struct bnf_prover *p, const bnf_id end[2], int dtype, struct bnf_tally *tally)
+{
+    static const struct bnf_normal *const none[2] = {NULL, NULL};
+    static const char *const sums[] = {"Add", "Sub", "Sum", "Mean"};
+    enum bnf_outcome outcome = bnf_layer_compare(p, end, none, dtype, tally);
+    if (outcome != BNF_UNKNOWN)
+        return outcome;
+    outcome = compare_opaque(p, end[0], end[1], tally);
+    bnf_id node = p->side[0].graph.values[end[0]].producer;
+    for (size_t i = 0; i < sizeof sums / sizeof *sums && outcome != BNF_EQUAL && node != BNF_NONE; i++)
+        if (bnf_node_is(&p->side[0].graph, node, sums[i]) &&
+            compare_related(p, end, none, dtype, tally) == BNF_EQUAL)
+            return BNF_EQUAL;
     return outcome;
 }
 
@@ -423,15 +426,20 @@ static enum bnf_outcome compare_ends(
         return BNF_DIFFERENT;
     if (takes && (outcome = bnf_core_compare(p, core, map, tally)) != BNF_UNKNOWN)
         return outcome;
-    if (cores && !takes && compare_parted(p, core, map, dtype, tally) == BNF_EQUAL)
-        return BNF_EQUAL;
     if (takes)
         return compare_convolutions(p, chain, tally);
     if (chain[0].count == 1 && chain[1].count == 1)
-        return compare_opaque(p, end[0], end[1], tally);
+        return compare_unmapped(p, end, dtype, tally);
     outcome = bnf_equal(p, end[0], end[1]);
     if (outcome == BNF_EQUAL)
         return bnf_normal_compare(p, map[0], map[1], dtype, tally);
+    enum bnf_outcome related = compare_related(p, end, map, dtype, tally);
+    if (related != BNF_UNKNOWN)
+        return related;
+    /* That the values differ says nothing where one model may have worked in what is a map behind it in the other. */
+    if (outcome == BNF_DIFFERENT && (!map[0] || !map[1]) && same_operator_type(p, end[0], end[1]) &&
+        bnf_passes_maps(&p->side[0].graph, end[0]))
+        outcome = BNF_UNKNOWN;
     if (outcome == BNF_UNKNOWN) {
         struct bnf_tally further = *tally;
         enum bnf_outcome convolutions = compare_convolutions(p, chain, &further);
@@ -464,9 +472,9 @@ static enum bnf_outcome compare(struct bnf_prover *p, bnf_id ref, bnf_id new, st
     enum bnf_outcome outcome = BNF_UNKNOWN;
     const struct bnf_tally fresh = *tally;
     bnf_arena_init(&arena, 0);
-    bnf_chain_start(&chain[0], &p->side[0], ref);
-    bnf_chain_start(&chain[1], &p->side[1], new);
-    bool met = meet(p, chain, &arena, link) && (link[0] || link[1]);
+    bnf_chain_start(&chain[0], &p->side[0], ref, NULL);
+    bnf_chain_start(&chain[1], &p->side[1], new, NULL);
+    bool met = bnf_meet(p, chain, &arena, link) && (link[0] || link[1]);
     if (met) {
         outcome =
             bnf_normal_compare(p, chain[0].links[link[0]].map, chain[1].links[link[1]].map, dtype, tally);
@@ -500,9 +508,12 @@ enum bnf_outcome bnf_try(struct bnf_prover *p, bnf_id ref, bnf_id new)
     if (p->status || p->explaining || p->depth >= DEEPEST || !may)
         return BNF_UNKNOWN;
     struct bnf_tally tally = {.sub = {BNF_NONE, BNF_NONE}};
+    unsigned budget = p->budget;
+    p->budget = MOST_RELATIONS;
     p->depth++;
     enum bnf_outcome outcome = compare(p, ref, new, &tally);
     p->depth--;
+    p->budget = budget;
     if (!p->status)
         remember(p, ref, new, outcome, &tally);
     return outcome;
@@ -520,6 +531,7 @@ void bnf_explain_pair(struct bnf_prover *p, bnf_id ref, bnf_id new)
 {
     struct bnf_tally tally = {.sub = {BNF_NONE, BNF_NONE}};
     p->explaining = true;
+    p->budget = MOST_RELATIONS;
     p->said = NULL;
     p->said_u = 0;
     compare(p, ref, new, &tally);

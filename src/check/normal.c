@@ -6,76 +6,17 @@
 #include <math.h>
 #include <string.h>
 
-double bnf_scale_at(const struct bnf_normal *map, size_t channel)
+/* A map of `channels` elements on axis 1 of a value. */
+static bool on_channels(
+    struct bnf_prover *p, struct bnf_arena *arena, int rank, size_t channels, struct bnf_normal *map)
 {
-    return map ? map->scale[map->axis < 0 ? 0 : channel] : 1;
-}
-
-double bnf_shift_at(const struct bnf_normal *map, size_t channel)
-{
-    return map ? map->shift[map->axis < 0 ? 0 : channel] : 0;
-}
-
-double bnf_size_at(const struct bnf_normal *map, size_t channel)
-{
-    return map ? map->size[map->axis < 0 ? 0 : channel] : 0;
-}
-
-static bool allocate(
-    struct bnf_prover *p, struct bnf_arena *arena, struct bnf_normal *map, int axis, size_t channels)
-{
-    *map = (struct bnf_normal){.axis = channels == 1 ? -1 : axis, .channels = channels};
-    map->scale = bnf_arena_alloc(arena, channels, sizeof(double));
-    map->shift = bnf_arena_alloc(arena, channels, sizeof(double));
-    map->size = bnf_arena_alloc(arena, channels, sizeof(double));
-    if (!map->scale || !map->shift || !map->size) {
-        bnf_prover_fail(p, bnf_fail_memory(p->err));
+    int64_t dims[BNF_MAP_RANK];
+    if (channels > 1 && (rank < 2 || rank > BNF_MAP_RANK))
         return false;
-    }
-    return true;
-}
-
-/* False when a number is not finite: then it is no map that anything could be proved with. */
-static bool settle(struct bnf_normal *map)
-{
-    map->shifts = false;
-    for (size_t c = 0; c < map->channels; c++) {
-        if (!isfinite(map->scale[c]) || !isfinite(map->shift[c]) || !isfinite(map->size[c]))
-            return false;
-        map->shifts |= map->shift[c] != 0 || map->size[c] != 0;
-    }
-    return true;
-}
-
-bool bnf_normal_compose(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *outer,
-    const struct bnf_normal *inner, const struct bnf_normal **out)
-{
-    if (!outer || !inner) {
-        *out = outer ? outer : inner;
-        return true;
-    }
-    if (outer->axis >= 0 && inner->axis >= 0 &&
-        (outer->axis != inner->axis || outer->channels != inner->channels))
-        return false;
-    const struct bnf_normal *wide = outer->axis >= 0 ? outer : inner;
-    struct bnf_normal *map = bnf_arena_alloc(arena, 1, sizeof *map);
-    if (!map) {
-        bnf_prover_fail(p, bnf_fail_memory(p->err));
-        return false;
-    }
-    if (!allocate(p, arena, map, wide->axis, wide->channels))
-        return false;
-    for (size_t c = 0; c < map->channels; c++) {
-        double scale = bnf_scale_at(outer, c);
-        map->scale[c] = scale * bnf_scale_at(inner, c);
-        map->shift[c] = scale * bnf_shift_at(inner, c) + bnf_shift_at(outer, c);
-        map->size[c] = fabs(scale) * bnf_size_at(inner, c) + bnf_size_at(outer, c);
-    }
-    map->scale_tensors = outer->scale_tensors + inner->scale_tensors;
-    map->shift_tensors =
-        outer->shift_tensors + (inner->shifts ? outer->scale_tensors + inner->shift_tensors : 0);
-    *out = map;
-    return settle(map);
+    for (int i = 0; i < BNF_MAP_RANK; i++)
+        dims[i] = 1;
+    dims[1] = (int64_t)channels;
+    return bnf_normal_make(p, arena, channels == 1 ? -1 : rank, dims, map);
 }
 
 /* ---- BatchNormalization ---- */
@@ -124,6 +65,12 @@ static bool is_mistyped(
     return a && (bnf_attr_type(a) != type || (a->ref_attr_name && *a->ref_attr_name));
 }
 
+/* The element type of a node's data: where that of the input is not known (in a function), the result has the same. */
+static int type_of(const struct bnf_graph *g, bnf_id node, const struct bnf_shape *input)
+{
+    return input->dtype ? input->dtype : g->values[bnf_node_output(g, node, 0)].shape.dtype;
+}
+
 static bool norm_map(struct bnf_prover *p, struct bnf_side *side, bnf_id node, struct bnf_normal *map)
 {
     const struct bnf_graph *g = &side->graph;
@@ -131,7 +78,7 @@ static bool norm_map(struct bnf_prover *p, struct bnf_side *side, bnf_id node, s
     const struct bnf_shape *shape = &g->values[bnf_node_input(g, node, 0)].shape;
     const struct bnf_tensor *t[4]; /* gamma, beta, mean, var */
     bool infers = bnf_is_inference_norm(g, node) || is_assumed_inference(p, g, node);
-    if (!infers || !bnf_dtype_is_float(shape->dtype) || shape->rank < 2 ||
+    if (!infers || !bnf_dtype_is_float(type_of(g, node, shape)) || shape->rank < 2 ||
         is_mistyped(proto, "epsilon", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT) ||
         is_mistyped(proto, "training_mode", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT) ||
         is_mistyped(proto, "spatial", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT))
@@ -145,7 +92,7 @@ static bool norm_map(struct bnf_prover *p, struct bnf_side *side, bnf_id node, s
     }
     size_t channels = t[0]->count;
     if (channels == 0 || (shape->dims[1] >= 0 && (uint64_t)shape->dims[1] != channels) ||
-        !allocate(p, &p->arena, map, 1, channels))
+        !on_channels(p, &p->arena, shape->rank, channels, map))
         return false;
     double epsilon = (double)bnf_attr_float(proto, "epsilon", 1e-5f);
     for (size_t c = 0; c < channels; c++) {
@@ -158,19 +105,20 @@ static bool norm_map(struct bnf_prover *p, struct bnf_side *side, bnf_id node, s
         map->size[c] = fabs(beta) + fabs(mean * map->scale[c]);
     }
     map->scale_tensors = map->shift_tensors = 1;
-    return settle(map);
+    return bnf_normal_settle(map);
 }
 
 /* ---- arithmetic with a constant ---- */
 
-/* Where a constant's elements lie on a value, when that is one axis: *axis, or -1 for a single element. */
-static bool constant_axis(const struct bnf_graph *g, bnf_id node, const struct bnf_tensor *c,
-    const struct bnf_shape *x, uint32_t constant_slot, int *axis)
+/* The extents of a constant along the axes of the value it is combined with: *rank is -1 for a single
+ * element. False when it moves or widens the value, or might. */
+static bool constant_extents(const struct bnf_graph *g, bnf_id node, const struct bnf_tensor *c,
+    const struct bnf_shape *x, uint32_t constant_slot, int *rank, int64_t dims[BNF_MAP_RANK])
 {
-    int rank = (int)c->rank, offset = x->rank - rank;
+    int own = (int)c->rank, offset = x->rank - own;
     const Onnx__NodeProto *proto = g->nodes[node].proto;
-    *axis = -1;
-    if (c->count == 1 && rank == 0)
+    *rank = -1;
+    if (c->count == 1 && own == 0)
         return true; /* whatever x is, a scalar neither moves nor widens it */
     if (x->rank < 0 || offset < 0)
         return false;
@@ -185,12 +133,17 @@ static bool constant_axis(const struct bnf_graph *g, bnf_id node, const struct b
         if (broadcast ? constant_slot != 1 : offset != 0)
             return false;
     }
-    for (int i = 0; i < rank; i++) {
-        if (c->dims[i] == 1)
-            continue;
-        if (*axis >= 0 || x->dims[i + offset] != c->dims[i])
+    if (c->count == 1)
+        return true;
+    if (x->rank > BNF_MAP_RANK)
+        return false;
+    *rank = x->rank;
+    for (int i = 0; i < x->rank; i++)
+        dims[i] = 1;
+    for (int i = 0; i < own; i++) {
+        if (c->dims[i] != 1 && x->dims[i + offset] != c->dims[i])
             return false;
-        *axis = i + offset;
+        dims[i + offset] = c->dims[i];
     }
     return true;
 }
@@ -215,9 +168,11 @@ static bool arithmetic_map(
             continue;
         const struct bnf_shape *x = &g->values[input].shape;
         const struct bnf_tensor *c = bnf_side_constant(p, side, constant);
-        int axis;
-        if (!c || c->count == 0 || !bnf_dtype_is_float(x->dtype) || c->dtype != x->dtype ||
-            !constant_axis(g, node, c, x, slot, &axis) || !allocate(p, &p->arena, &step->map, axis, c->count))
+        int rank;
+        int64_t dims[BNF_MAP_RANK];
+        if (!c || c->count == 0 || !bnf_dtype_is_float(c->dtype) || c->dtype != type_of(g, node, x) ||
+            !constant_extents(g, node, c, x, slot, &rank, dims) ||
+            !bnf_normal_make(p, &p->arena, rank, dims, &step->map))
             return false;
         for (size_t i = 0; i < c->count; i++) {
             arithmetic_channel(op, slot == 0, bnf_tensor_at(c, i), &step->map.scale[i], &step->map.shift[i]);
@@ -226,7 +181,7 @@ static bool arithmetic_map(
         step->map.scale_tensors = op == MUL || op == DIV;
         step->map.shift_tensors = op == ADD || op == SUB;
         step->input = input;
-        return settle(&step->map);
+        return bnf_normal_settle(&step->map);
     }
     return false;
 }
@@ -236,7 +191,7 @@ static bool arithmetic_map(
 static bool neg_map(struct bnf_prover *p, struct bnf_side *side, bnf_id node, struct bnf_normal *map)
 {
     if (!bnf_dtype_is_float(side->graph.values[bnf_node_input(&side->graph, node, 0)].shape.dtype) ||
-        !allocate(p, &p->arena, map, -1, 1))
+        !bnf_normal_make(p, &p->arena, -1, NULL, map))
         return false;
     map->scale[0] = -1;
     return true;
@@ -258,7 +213,7 @@ static bool pointwise_map(struct bnf_prover *p, struct bnf_side *side, bnf_id no
         if (!b || b->dtype != w->dtype || b->rank != 1 || b->count != w->count)
             return false;
     }
-    if (!allocate(p, &p->arena, map, 1, w->count))
+    if (!on_channels(p, &p->arena, (int)w->rank, w->count, map))
         return false;
     for (size_t c = 0; c < w->count; c++) {
         map->scale[c] = bnf_tensor_at(w, c);
@@ -267,7 +222,7 @@ static bool pointwise_map(struct bnf_prover *p, struct bnf_side *side, bnf_id no
     }
     map->scale_tensors = 1;
     map->shift_tensors = b != NULL;
-    return settle(map);
+    return bnf_normal_settle(map);
 }
 
 static void find_step(struct bnf_prover *p, struct bnf_side *side, bnf_id node, struct bnf_step *step)
@@ -276,6 +231,9 @@ static void find_step(struct bnf_prover *p, struct bnf_side *side, bnf_id node, 
     const struct bnf_graph *g = &side->graph;
     bnf_id input = bnf_node_input(g, node, 0);
     bool found = false;
+    step->input = BNF_NONE;
+    if (bnf_attr_any_reference(g->nodes[node].proto))
+        return; /* what a caller gives would read as a default */
     step->input = input;
     if (bnf_node_is(g, node, "BatchNormalization"))
         found = input != BNF_NONE && norm_map(p, side, node, &step->map);
@@ -286,7 +244,8 @@ static void find_step(struct bnf_prover *p, struct bnf_side *side, bnf_id node, 
     for (enum arithmetic op = ADD; op <= DIV && !found; op++)
         if (bnf_node_is(g, node, names[op]))
             found = arithmetic_map(p, side, node, op, step);
-    step->broken = !found && step->map.channels > 0; /* all was well but the numbers */
+    /* All was well but the numbers. Masks and the like, which vary along several axes, often hold infinities. */
+    step->broken = !found && step->map.count > 0 && bnf_normal_axis(&step->map) > -2;
     if (!found)
         step->input = BNF_NONE;
 }
@@ -323,13 +282,14 @@ bool bnf_step_is_broken(struct bnf_prover *p, struct bnf_side *side, bnf_id valu
 
 /* ---- chains ---- */
 
-void bnf_chain_start(struct bnf_chain *chain, struct bnf_side *side, bnf_id value)
+void bnf_chain_start(
+    struct bnf_chain *chain, struct bnf_side *side, bnf_id value, const struct bnf_normal *map)
 {
     chain->side = side;
     chain->count = 1;
     chain->ended = false;
     chain->links[0].value = bnf_canon(side, value);
-    chain->links[0].map = NULL;
+    chain->links[0].map = map;
 }
 
 bool bnf_chain_extend(struct bnf_prover *p, struct bnf_chain *chain, struct bnf_arena *arena)
@@ -349,80 +309,4 @@ bool bnf_chain_extend(struct bnf_prover *p, struct bnf_chain *chain, struct bnf_
     chain->links[chain->count].map = map;
     chain->count++;
     return true;
-}
-
-bool bnf_normal_part(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *map,
-    const struct bnf_normal **scale, const struct bnf_normal **shift)
-{
-    *scale = *shift = NULL;
-    if (!map)
-        return true;
-    for (size_t c = 1; c < map->channels; c++)
-        if (map->scale[c] != map->scale[0])
-            return false;
-    struct bnf_normal *uniform = bnf_arena_alloc(arena, 1, sizeof *uniform);
-    struct bnf_normal *rest = bnf_arena_alloc(arena, 1, sizeof *rest);
-    if (!uniform || !rest) {
-        bnf_prover_fail(p, bnf_fail_memory(p->err));
-        return false;
-    }
-    if (!allocate(p, arena, uniform, -1, 1) || !allocate(p, arena, rest, map->axis, map->channels))
-        return false;
-    uniform->scale[0] = map->scale[0];
-    uniform->scale_tensors = map->scale_tensors;
-    for (size_t c = 0; c < map->channels; c++) {
-        rest->scale[c] = 1;
-        rest->shift[c] = map->shift[c];
-        rest->size[c] = map->size[c];
-    }
-    rest->shifts = map->shifts;
-    rest->shift_tensors = map->shift_tensors;
-    *scale = uniform;
-    *shift = rest;
-    return true;
-}
-
-/* ---- comparing ---- */
-
-enum bnf_outcome bnf_normal_compare(struct bnf_prover *p, const struct bnf_normal *ref,
-    const struct bnf_normal *new, int dtype, struct bnf_tally *tally)
-{
-    if (!ref && !new)
-        return BNF_EQUAL;
-    if (!bnf_dtype_is_float(dtype)) {
-        bnf_say(p, "the element type of the affine is not known");
-        return BNF_UNKNOWN;
-    }
-    size_t channels = ref && ref->axis >= 0 ? ref->channels : new &&new->axis >= 0 ? new->channels : 1;
-    if (ref && new && ref->axis >= 0 && new->axis >= 0 &&
-        (ref->axis != new->axis || ref->channels != new->channels)) {
-        bnf_say(p, "the affine lies on axis %d with %zu channels, but on axis %d with %zu in the reference",
-            new->axis, new->channels, ref->axis, ref->channels);
-        return BNF_DIFFERENT;
-    }
-    unsigned scale_tensors = new ? new->scale_tensors : 0, shift_tensors = new ? new->shift_tensors : 0;
-    double worst = 0;
-    size_t where = 0;
-    bool shift = false, fits = true;
-    for (size_t c = 0; c < channels; c++) {
-        double s = bnf_scale_at(ref, c), t = bnf_shift_at(ref, c);
-        double ks = bnf_error_in_u(dtype, s, bnf_scale_at(new, c), s, 1);
-        double kt = bnf_error_in_u(dtype, t, bnf_shift_at(new, c), bnf_size_at(ref, c), 1);
-        fits &=
-            bnf_accept(p, dtype, scale_tensors, ks, tally) && bnf_accept(p, dtype, shift_tensors, kt, tally);
-        if (fmax(ks, kt) > worst) {
-            worst = fmax(ks, kt);
-            where = c;
-            shift = kt > ks;
-        }
-    }
-    tally->changed |= worst > 0;
-    if (!fits) {
-        p->said_u = worst;
-        bnf_say(p, "the affine's %s on channel %zu is %.9g instead of %.9g: %.3g u off, allowed are %.4g",
-            shift ? "shift" : "scale", where, shift ? bnf_shift_at(new, where) : bnf_scale_at(new, where),
-            shift ? bnf_shift_at(ref, where) : bnf_scale_at(ref, where), worst,
-            bnf_limit(p, dtype, shift ? shift_tensors : scale_tensors));
-    }
-    return fits ? BNF_EQUAL : BNF_DIFFERENT;
 }

@@ -35,48 +35,10 @@ static bnf_id called(const struct bnf_side *side, const Onnx__NodeProto *node)
     return bnf_names_find(&side->functions, key);
 }
 
-static enum bnf_purity purity_of_proto(
-    struct bnf_prover *p, struct bnf_side *side, const Onnx__NodeProto *node, unsigned depth);
-
-static enum bnf_purity purity_of_nodes(
-    struct bnf_prover *p, struct bnf_side *side, Onnx__NodeProto **nodes, size_t count, unsigned depth)
+bnf_id bnf_called_scope(const struct bnf_side *side, bnf_id node)
 {
-    enum bnf_purity worst = BNF_PURE;
-    for (size_t i = 0; i < count && worst != BNF_DRAWS; i++) {
-        enum bnf_purity one = purity_of_proto(p, side, nodes[i], depth);
-        worst = one > worst ? one : worst;
-    }
-    return worst;
-}
-
-/* Of a node inside a function's body, where constants and versions are not looked up: in doubt it draws. */
-static enum bnf_purity purity_of_proto(
-    struct bnf_prover *p, struct bnf_side *side, const Onnx__NodeProto *node, unsigned depth)
-{
-    bnf_id function = called(side, node);
-    if (depth > 100)
-        return BNF_DRAWS;
-    if (function != BNF_NONE) {
-        const Onnx__FunctionProto *f = side->graph.model->proto->functions[function];
-        if (!side->function_purity[function])
-            side->function_purity[function] =
-                (uint8_t)purity_of_nodes(p, side, f->node, f->n_node, depth + 1);
-        return (enum bnf_purity)side->function_purity[function];
-    }
-    if (!is_standard(node->domain))
-        return BNF_STRANGE;
-    if (bnf_schema_nondeterministic(text(node->op_type)) || strcmp(text(node->op_type), "Dropout") == 0)
-        return BNF_DRAWS;
-    enum bnf_purity worst = BNF_PURE;
-    for (size_t i = 0; i < node->n_attribute && worst != BNF_DRAWS; i++) {
-        const Onnx__AttributeProto *a = node->attribute[i];
-        for (size_t k = 0; k < a->n_graphs + (a->g != NULL); k++) {
-            const Onnx__GraphProto *body = k < a->n_graphs ? a->graphs[k] : a->g;
-            enum bnf_purity one = purity_of_nodes(p, side, body->node, body->n_node, depth + 1);
-            worst = one > worst ? one : worst;
-        }
-    }
-    return worst;
+    bnf_id function = called(side, side->graph.nodes[node].proto);
+    return function == BNF_NONE ? BNF_NONE : 1 + function; /* functions follow the main graph */
 }
 
 /* Dropout that drops: bnf_canon sees through the others, so what is asked about here mostly does. */
@@ -94,15 +56,37 @@ static bool dropout_draws(struct bnf_prover *p, struct bnf_side *side, bnf_id no
     return !mode || mode->dtype != BNF_DTYPE_BOOL || mode->count != 1 || mode->data[0] != 0;
 }
 
+/* The worst of what a function's nodes do, those of its bodies included. A function that calls itself is none that
+ * could run: while it is asked about, it draws. */
+static enum bnf_purity purity_of_function(struct bnf_prover *p, struct bnf_side *side, bnf_id scope)
+{
+    const struct bnf_graph *g = &side->graph;
+    uint8_t *known = &side->function_purity[scope - 1];
+    enum bnf_purity worst = BNF_PURE;
+    if (*known)
+        return (enum bnf_purity)*known;
+    *known = BNF_DRAWS;
+    for (bnf_id inner = scope; inner < g->scope_count; inner++) {
+        size_t count = bnf_scope_within(g, inner, scope) ? g->scopes[inner].order_count : 0;
+        for (size_t i = 0; i < count && worst != BNF_DRAWS; i++) {
+            enum bnf_purity one = bnf_purity_of(p, side, g->scopes[inner].order[i]);
+            worst = one > worst ? one : worst;
+        }
+    }
+    *known = (uint8_t)worst;
+    return worst;
+}
+
 enum bnf_purity bnf_purity_of(struct bnf_prover *p, struct bnf_side *side, bnf_id node)
 {
     const Onnx__NodeProto *proto = side->graph.nodes[node].proto;
-    if (called(side, proto) != BNF_NONE)
-        return purity_of_proto(p, side, proto, 0);
+    bnf_id function = bnf_called_scope(side, node);
+    if (function != BNF_NONE)
+        return purity_of_function(p, side, function);
     if (!is_standard(proto->domain))
         return BNF_STRANGE;
     if (strcmp(text(proto->op_type), "Dropout") == 0)
-        return dropout_draws(p, side, node) ? BNF_DRAWS : BNF_PURE;
+        return bnf_attr_any_reference(proto) || dropout_draws(p, side, node) ? BNF_DRAWS : BNF_PURE;
     return bnf_schema_nondeterministic(text(proto->op_type)) ? BNF_DRAWS : BNF_PURE;
 }
 
@@ -153,6 +137,9 @@ static bool refers_outside(const Onnx__NodeProto *const *nodes, size_t count)
     return false;
 }
 
+/* What is remembered of a pair of functions: how their bytes compare, or later, what comparing their bodies gave. */
+enum { FUNCTION_OTHER, FUNCTION_SAME, FUNCTION_COMPARED };
+
 static bool same_functions(struct bnf_prover *p, bnf_id ref, bnf_id new, unsigned depth);
 
 /* Every function that a body calls must be the same in both models, too. */
@@ -180,7 +167,7 @@ static bool same_functions(struct bnf_prover *p, bnf_id ref, bnf_id new, unsigne
     uint64_t key = (uint64_t)ref << 32 | new;
     bnf_id known = bnf_table_get(&p->function_memo, key);
     if (known != BNF_NONE)
-        return known == 1;
+        return known == FUNCTION_SAME;
     if (depth > 100)
         return false;
     const Onnx__FunctionProto *a = p->side[0].graph.model->proto->functions[ref];
@@ -188,9 +175,105 @@ static bool same_functions(struct bnf_prover *p, bnf_id ref, bnf_id new, unsigne
     bool same = same_bytes(p, &a->base, &b->base) &&
                 !refers_outside((const Onnx__NodeProto *const *)a->node, a->n_node) &&
                 same_callees(p, a->node, a->n_node, depth);
-    if (!bnf_table_put(&p->function_memo, key, same))
+    if (!bnf_table_put(&p->function_memo, key, same ? FUNCTION_SAME : FUNCTION_OTHER))
         bnf_prover_fail(p, bnf_fail_memory(p->err));
     return same;
+}
+
+/* Do calls of both mean the same by what they pass: as many inputs and outputs, the same attributes and defaults? */
+static bool same_signatures(struct bnf_prover *p, const Onnx__FunctionProto *a, const Onnx__FunctionProto *b)
+{
+    if (a->n_input != b->n_input || a->n_output != b->n_output || a->n_attribute != b->n_attribute ||
+        a->n_attribute_proto != b->n_attribute_proto)
+        return false;
+    for (size_t i = 0; i < a->n_attribute; i++)
+        if (strcmp(text(a->attribute[i]), text(b->attribute[i])) != 0)
+            return false;
+    for (size_t i = 0; i < a->n_attribute_proto; i++)
+        if (!same_bytes(p, &a->attribute_proto[i]->base, &b->attribute_proto[i]->base))
+            return false;
+    return true;
+}
+
+/* Points at the outputs that two functions differ in. */
+static void blame_output(struct bnf_prover *p, const bnf_id scope[2], struct bnf_tally *tally)
+{
+    const struct bnf_scope *a = &p->side[0].graph.scopes[scope[0]], *b = &p->side[1].graph.scopes[scope[1]];
+    for (size_t i = 0; i < a->output_count && i < b->output_count; i++) {
+        bnf_id ref = bnf_canon(&p->side[0], a->outputs[i]), new = bnf_canon(&p->side[1], b->outputs[i]);
+        const struct bnf_pair *pair = bnf_pair_of(p, ref, new);
+        if (!pair || pair->outcome == BNF_EQUAL)
+            continue;
+        tally->sub[0] = ref;
+        tally->sub[1] = new;
+        return;
+    }
+}
+
+/* Two functions as bodies whose inputs are free: what they compute, whoever calls them. */
+static enum bnf_outcome compare_functions(struct bnf_prover *p, const bnf_id scope[2], struct bnf_tally *tally)
+{
+    uint64_t key = (uint64_t)(scope[0] - 1) << 32 | (scope[1] - 1);
+    const Onnx__FunctionProto *a = p->side[0].graph.scopes[scope[0]].function;
+    const Onnx__FunctionProto *b = p->side[1].graph.scopes[scope[1]].function;
+    if (same_functions(p, scope[0] - 1, scope[1] - 1, 0))
+        return BNF_EQUAL;
+    bnf_id known = bnf_table_get(&p->function_memo, key);
+    if (known != BNF_NONE && known >= FUNCTION_COMPARED) {
+        if (known != FUNCTION_COMPARED + BNF_EQUAL)
+            blame_output(p, scope, tally);
+        return (enum bnf_outcome)(known - FUNCTION_COMPARED);
+    }
+    if (p->explaining || p->status || !same_signatures(p, a, b))
+        return BNF_UNKNOWN;
+    /* A function that calls itself finds no answer yet. */
+    bool put = bnf_table_put(&p->function_memo, key, FUNCTION_COMPARED + BNF_UNKNOWN);
+    enum bnf_outcome outcome = put ? bnf_scope_compare(p, scope[0], scope[1], tally) : BNF_UNKNOWN;
+    if (!put || !bnf_table_put(&p->function_memo, key, FUNCTION_COMPARED + (bnf_id)outcome))
+        bnf_prover_fail(p, bnf_fail_memory(p->err));
+    return outcome;
+}
+
+enum bnf_outcome bnf_called_compare(struct bnf_prover *p, const bnf_id node[2], struct bnf_tally *tally)
+{
+    const bnf_id scope[2] = {
+        bnf_called_scope(&p->side[0], node[0]), bnf_called_scope(&p->side[1], node[1])};
+    if (scope[0] == BNF_NONE || scope[1] == BNF_NONE)
+        return scope[0] == scope[1] ? BNF_EQUAL : BNF_UNKNOWN;
+    enum bnf_outcome outcome = compare_functions(p, scope, tally);
+    if (outcome != BNF_EQUAL)
+        bnf_say(p, "function '%s' has another body", text(p->side[0].graph.nodes[node[0]].proto->op_type));
+    return outcome;
+}
+
+/* Is what two arguments differ in found inside of a function that was called for them? */
+static bool differs_behind_a_call(struct bnf_prover *p, bnf_id ref, bnf_id new, bnf_id scope)
+{
+    const struct bnf_graph *g = &p->side[0].graph;
+    const struct bnf_pair *pair = bnf_pair_of(p, bnf_canon(&p->side[0], ref), bnf_canon(&p->side[1], new));
+    if (!pair || pair->outcome != BNF_DIFFERENT)
+        return false;
+    bnf_id root = g->values[bnf_root_cause(p, pair, false)->value[0]].scope;
+    bnf_id outer = root;
+    while (g->scopes[outer].kind == BNF_SCOPE_BODY)
+        outer = g->scopes[outer].parent;
+    return g->scopes[outer].kind == BNF_SCOPE_FUNCTION && !bnf_scope_within(g, scope, outer);
+}
+
+bool bnf_called_makes_up(struct bnf_prover *p, const bnf_id node[2])
+{
+    const struct bnf_graph *const g[2] = {&p->side[0].graph, &p->side[1].graph};
+    struct bnf_tally aside = {.sub = {BNF_NONE, BNF_NONE}};
+    if (bnf_called_compare(p, node, &aside) == BNF_EQUAL)
+        return false;
+    for (uint32_t slot = 0; slot < g[0]->nodes[node[0]].input_count; slot++) {
+        bnf_id ref = bnf_node_input(g[0], node[0], slot), new = bnf_node_input(g[1], node[1], slot);
+        if (ref == BNF_NONE || new == BNF_NONE ? ref != new
+                                               : bnf_try(p, ref, new) != BNF_EQUAL &&
+                                                     !differs_behind_a_call(p, ref, new, g[0]->nodes[node[0]].scope))
+            return true;
+    }
+    return false;
 }
 
 /* ---- tensors ---- */
@@ -338,12 +421,18 @@ static bool same_own(struct bnf_prover *p, const Onnx__AttributeProto *a, const 
     }
 }
 
+/* The caller's attribute that this one is given by, "" when it is not. Functions are compared for the same calls. */
+static const char *reference(const Onnx__AttributeProto *a)
+{
+    return a ? text(a->ref_attr_name) : "";
+}
+
 static bool same_settings(struct bnf_prover *p, const struct setting *a, const struct setting *b)
 {
     const Onnx__AttributeProto *x = a->own, *y = b->own;
-    if (a->type != b->type || (x && x->ref_attr_name && *x->ref_attr_name) ||
-        (y && y->ref_attr_name && *y->ref_attr_name))
-        return false;
+    const char *from = reference(x), *other = reference(y);
+    if (a->type != b->type || *from || *other)
+        return a->type == b->type && strcmp(from, other) == 0;
     switch (a->type) {
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT:
         return (x ? x->i : a->fallback->i) == (y ? y->i : b->fallback->i);
@@ -393,11 +482,12 @@ static enum bnf_outcome compare_attributes(struct bnf_prover *p, const bnf_id no
         const char *name = text(proto->attribute[i]->name);
         struct setting s[2] = {
             setting_of(&p->side[0], node[0], name), setting_of(&p->side[1], node[1], name)};
-        bool absent = s[1 - one].type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED;
-        if (same_settings(p, &s[0], &s[1]) || (absent && is_window_default(proto, proto->attribute[i])))
+        bool given = *reference(s[0].own) || *reference(s[1].own); /* by a caller */
+        bool absent = given || s[1 - one].type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED;
+        if (same_settings(p, &s[0], &s[1]) || (absent && !given && is_window_default(proto, proto->attribute[i])))
             continue;
         /* Without a known default nobody can tell what being absent means. */
-        bnf_say(p, absent ? "attribute '%s' of %s is not given in both" : "attribute '%s' of %s differs",
+        bnf_say(p, absent && !given ? "attribute '%s' of %s is not given in both" : "attribute '%s' of %s differs",
             name, text(proto->op_type));
         return absent || p->status ? BNF_UNKNOWN : BNF_DIFFERENT;
     }
@@ -423,10 +513,10 @@ static enum bnf_outcome compare_versions(struct bnf_prover *p, const bnf_id node
     const struct bnf_graph *const g[2] = {&p->side[0].graph, &p->side[1].graph};
     const Onnx__NodeProto *a = g[0]->nodes[node[0]].proto, *b = g[1]->nodes[node[1]].proto;
     bnf_id ref = called(&p->side[0], a), new = called(&p->side[1], b);
+    if (ref != BNF_NONE && new != BNF_NONE)
+        return BNF_EQUAL; /* bodies come last: bnf_called_compare */
     if (ref != BNF_NONE || new != BNF_NONE) {
-        if (ref != BNF_NONE && new != BNF_NONE && same_functions(p, ref, new, 0))
-            return BNF_EQUAL;
-        bnf_say(p, "function '%s' has another body", text(a->op_type));
+        bnf_say(p, "'%s' is a function of one of the models only", text(a->op_type));
         return BNF_UNKNOWN;
     }
     int64_t left = bnf_scope_import(&g[0]->scopes[g[0]->nodes[node[0]].scope], domain_of(a));

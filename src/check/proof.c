@@ -156,6 +156,9 @@ static int find_live(struct bnf_prover *p, struct bnf_side *side)
             for (size_t i = 0; i < g->scopes[s].output_count; i++)
                 reach(side, g->scopes[s].outputs[i], stack, &depth);
         }
+        bnf_id function = bnf_called_scope(side, node);
+        for (size_t i = 0; function != BNF_NONE && i < g->scopes[function].output_count; i++)
+            reach(side, g->scopes[function].outputs[i], stack, &depth);
     }
     bnf_free(stack);
     return BNF_OK;

@@ -57,6 +57,8 @@ static bool is_identity(const struct bnf_side *side, bnf_id value)
         return false;
     if (bnf_node_is(g, v->producer, "Identity"))
         return true;
+    if (bnf_attr_any_reference(g->nodes[v->producer].proto))
+        return false; /* what a caller gives would read as a default */
     if (bnf_node_is(g, v->producer, "Cast")) {
         int from = g->values[bnf_node_input(g, v->producer, 0)].shape.dtype;
         return from != 0 && bnf_attr_int(g->nodes[v->producer].proto, "to", 0) == from;

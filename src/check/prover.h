@@ -13,10 +13,13 @@
 
 enum bnf_outcome { BNF_EQUAL, BNF_DIFFERENT, BNF_UNKNOWN };
 
-/* y = scale ⊙ x + shift on one axis of a value. A NULL pointer is the identity. */
+#define BNF_MAP_RANK 8
+
+/* y = scale ⊙ x + shift, broadcast into the value. A NULL pointer is the identity. */
 struct bnf_normal {
-    int axis;        /* -1: the same on all channels, and channels is 1 */
-    size_t channels; /* elements of the three arrays */
+    int rank;                   /* of the value; -1: the same for all elements, whatever the rank, and count is 1 */
+    int64_t dims[BNF_MAP_RANK]; /* per axis of the value: 1, or the extent along which the map varies */
+    size_t count;               /* elements of the three arrays */
     double *scale, *shift;
     double *size;                          /* sum of the absolute values that shift was summed from */
     bool shifts;                           /* some shift is not zero, or was summed from such */
@@ -89,6 +92,7 @@ struct bnf_prover {
     bnf_id *partner;                /* per new value: the ref value it equals, BNF_NONE */
     bnf_id *suspect; /* per new value: the ref value it seems to stand for, although they differ */
     unsigned depth;
+    unsigned budget; /* relations that may still be looked for, for the pair at hand */
     double probed; /* multiplications and additions that probing has cost */
     int status; /* of the first failure; everything stops then */
     struct bnf_err *err;
@@ -132,28 +136,105 @@ bool bnf_step_is_broken(struct bnf_prover *p, struct bnf_side *side, bnf_id valu
 /* True for a BatchNormalization that uses stored statistics: a fixed map of its input. */
 bool bnf_is_inference_norm(const struct bnf_graph *graph, bnf_id node);
 
-/* outer ∘ inner in the arena. False: different axes, or not finite, or no memory (p->status). */
-bool bnf_normal_compose(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *outer,
-    const struct bnf_normal *inner, const struct bnf_normal **out);
-
-void bnf_chain_start(struct bnf_chain *chain, struct bnf_side *side, bnf_id value);
+/* Starts with a value that `map` (may be NULL) lies on. */
+void bnf_chain_start(
+    struct bnf_chain *chain, struct bnf_side *side, bnf_id value, const struct bnf_normal *map);
 
 /* One link further back; false at the end. */
 bool bnf_chain_extend(struct bnf_prover *p, struct bnf_chain *chain, struct bnf_arena *arena);
 
-/* A map whose scale is the same on all channels as that scale, and a shift behind it. False when it is not,
- * or no memory (p->status). */
+/* --- transport_map.c: the algebra of affine maps --- */
+
+/* Makes room for a map of these extents, all zero. False: too large, or no memory (p->status). */
+bool bnf_normal_make(
+    struct bnf_prover *p, struct bnf_arena *arena, int rank, const int64_t *dims, struct bnf_normal *map);
+struct bnf_normal *bnf_normal_new(
+    struct bnf_prover *p, struct bnf_arena *arena, int rank, const int64_t *dims);
+
+/* Sets `shifts`. False when a number is not finite: then it is no map that anything could be proved with. */
+bool bnf_normal_settle(struct bnf_normal *map);
+
+/* The one axis along which a map varies; -1: none, -2: several. */
+int bnf_normal_axis(const struct bnf_normal *map);
+
+/* outer ∘ inner in the arena. False: extents that do not fit, not finite, or no memory (p->status). */
+bool bnf_normal_compose(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *outer,
+    const struct bnf_normal *inner, const struct bnf_normal **out);
+
+/* The map as a scale, and a shift behind it; NULL for either that changes nothing. False: no memory
+ * (p->status). */
 bool bnf_normal_part(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *map,
     const struct bnf_normal **scale, const struct bnf_normal **shift);
+
+/* The map as a shift, and a scale behind it: x ↦ scale ⊙ (x + shift/scale). False where the scale is zero and the
+ * shift is not, or when that is not finite, or no memory (p->status). */
+bool bnf_normal_offset(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *map,
+    const struct bnf_normal **scale, const struct bnf_normal **offset);
+
+/* The same map with extent 1 on every axis along which it does not vary. NULL: no memory (p->status). */
+const struct bnf_normal *bnf_normal_tidy(
+    struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *map);
+
+/* True when no scale is negative. */
+bool bnf_normal_is_nonnegative(const struct bnf_normal *map);
 
 /* Compares two maps of the same value. */
 enum bnf_outcome bnf_normal_compare(struct bnf_prover *p, const struct bnf_normal *ref,
     const struct bnf_normal *new, int dtype, struct bnf_tally *tally);
 
-/* Element c of a map's arrays, for uniform and absent maps too. */
-double bnf_scale_at(const struct bnf_normal *map, size_t channel);
-double bnf_shift_at(const struct bnf_normal *map, size_t channel);
-double bnf_size_at(const struct bnf_normal *map, size_t channel);
+/* Element i of a map's arrays, for uniform and absent maps too. */
+double bnf_scale_at(const struct bnf_normal *map, size_t i);
+double bnf_shift_at(const struct bnf_normal *map, size_t i);
+double bnf_size_at(const struct bnf_normal *map, size_t i);
+
+/* Goes through the elements of an array of the given extents, in order, and says which elements of two maps
+ * belong to each. */
+struct bnf_twin {
+    int rank;
+    int64_t dims[BNF_MAP_RANK], index[BNF_MAP_RANK];
+    size_t stride[2][BNF_MAP_RANK], at[2];
+};
+
+void bnf_twin_start(struct bnf_twin *walk, int rank, const int64_t *dims, const struct bnf_normal *a,
+    const struct bnf_normal *b);
+void bnf_twin_next(struct bnf_twin *walk);
+
+/* --- transport.c: maps through operators --- */
+
+/* Finds maps out[] such that map[REF] ∘ ref = out[REF] ∘ w and map[NEW] ∘ new = out[NEW] ∘ w for one and the
+ * same function w. map[] may be NULL. Goes back through affine steps, through operators that maps pass, and
+ * takes scales into the weights of what computes the values. BNF_DIFFERENT: the cones have the same structure,
+ * and a stored number differs. */
+enum bnf_outcome bnf_relate(struct bnf_prover *p, const bnf_id value[2], const struct bnf_normal *const map[2],
+    struct bnf_arena *arena, const struct bnf_normal *out[2], struct bnf_tally *tally);
+
+/* The same for two values that are no affine steps of others. */
+enum bnf_outcome bnf_relate_ends(struct bnf_prover *p, const bnf_id end[2],
+    const struct bnf_normal *const map[2], struct bnf_arena *arena, const struct bnf_normal *out[2],
+    struct bnf_tally *tally);
+
+/* True when some maps pass the operator that computes a value. */
+bool bnf_passes_maps(const struct bnf_graph *g, bnf_id value);
+
+/* --- transport_pad.c: what is put around a value --- */
+
+/* Both models surround a value with one number, `fill`, which a map (outer; NULL: none) acts on as well. In
+ * front of `map` it must be the same number in both. */
+enum bnf_outcome bnf_fills_compare(struct bnf_prover *p, struct bnf_arena *arena, const double fill[2],
+    const struct bnf_normal *const outer[2], const struct bnf_normal *const map[2], int dtype,
+    struct bnf_tally *tally);
+
+/* Takes a Pad in front of a convolution for padding of its own, if it is one. */
+struct bnf_core;
+void bnf_core_unwrap(
+    struct bnf_prover *p, struct bnf_side *side, struct bnf_arena *arena, struct bnf_core *core);
+
+/* --- layers.c: other operators with stored parameters --- */
+
+/* Compares map[REF] ∘ ref with map[NEW] ∘ new for values that the same operator computes from stored parameters,
+ * as effective parameters. BNF_UNKNOWN: no such operator, or the maps do not fit it. */
+enum bnf_outcome bnf_layer_compare(struct bnf_prover *p, const bnf_id end[2],
+    const struct bnf_normal *const map[2], int dtype, struct bnf_tally *tally);
 
 /* --- linear.c: operators with weights --- */
 
@@ -175,6 +256,9 @@ struct bnf_core {
     bool rows_out;       /* rows are output channels, columns input channels */
     bool pads_unknown;   /* what auto_pad amounts to depends on extents that are not known */
     bool passes_shift;   /* no implicit padding: a shift in front is a bias behind */
+    bool unwrapped;      /* a Pad in front counts as padding of its own: */
+    double fill;         /* what it fills with */
+    int64_t around[2 * BNF_MAP_RANK]; /* by how much, begins first */
 };
 
 /* Recognizes the operator that computes a value. */
@@ -184,8 +268,22 @@ bool bnf_core_of(struct bnf_prover *p, struct bnf_side *side, bnf_id value, stru
 enum bnf_outcome bnf_core_compare(struct bnf_prover *p, const struct bnf_core core[2],
     const struct bnf_normal *const post[2], struct bnf_tally *tally);
 
+/* The same, but what is added behind the weights is not compared: out[] are such additions, and whatever of
+ * post does not fit the weights, as in bnf_relate. */
+enum bnf_outcome bnf_core_relate(struct bnf_prover *p, const struct bnf_core core[2],
+    const struct bnf_normal *const post[2], struct bnf_arena *arena, const struct bnf_normal *out[2],
+    struct bnf_tally *tally);
+
 /* True when a map of the result lies on its output channels. */
 bool bnf_core_takes(const struct bnf_core *core, const struct bnf_normal *post);
+
+/* The same for a map of the data, on its input channels. */
+bool bnf_core_receives(const struct bnf_core *core, const struct bnf_normal *pre);
+
+/* Are they the same kind of operator, with weights of the same shape? */
+enum bnf_outcome bnf_core_kinds_compare(struct bnf_prover *p, const struct bnf_core core[2]);
+
+/* --- linear_compare.c: effective coefficients --- */
 
 /* --- geometry.c: how a window slides --- */
 
@@ -239,6 +337,16 @@ size_t bnf_core_col_channel(const struct bnf_core *core, size_t row, size_t col)
  * bodies. */
 enum bnf_outcome bnf_operator_compare(struct bnf_prover *p, bnf_id ref, bnf_id new);
 
+/* The scope of the model's function that a node calls; BNF_NONE: it calls none. */
+bnf_id bnf_called_scope(const struct bnf_side *side, bnf_id node);
+
+/* Compares the functions that two nodes call, by what their bodies compute; equal where neither calls one. */
+enum bnf_outcome bnf_called_compare(struct bnf_prover *p, const bnf_id node[2], struct bnf_tally *tally);
+
+/* Two calls with different arguments: might another body make up for that? Not where what the arguments differ in lies
+ * in a function as well, behind a call with equal arguments. */
+bool bnf_called_makes_up(struct bnf_prover *p, const bnf_id node[2]);
+
 /* PURE: the result follows from inputs and attributes. STRANGE: nobody here knows. DRAWS: random. */
 enum bnf_purity { BNF_PURE = 1, BNF_STRANGE, BNF_DRAWS };
 enum bnf_purity bnf_purity_of(struct bnf_prover *p, struct bnf_side *side, bnf_id node);
@@ -249,6 +357,11 @@ enum bnf_outcome bnf_mapped_constants_compare(struct bnf_prover *p, const struct
 
 /* Two constants that are no numbers: strings, sparse tensors, types without values here. */
 enum bnf_outcome bnf_other_constant_compare(struct bnf_prover *p, bnf_id ref, bnf_id new);
+
+/* --- extents.c --- */
+
+/* True when the two values certainly have the same extents, whatever their numbers. */
+bool bnf_same_extents(struct bnf_prover *p, bnf_id ref, bnf_id new);
 
 /* --- match.c: pairs --- */
 
@@ -266,11 +379,12 @@ void bnf_pair_variables(struct bnf_prover *p, bnf_id ref, bnf_id new);
 void bnf_settle(struct bnf_prover *p, bnf_id ref, bnf_id new, enum bnf_outcome outcome,
     const struct bnf_tally *tally, bool refutes, const char *note, double note_u);
 
-/* Finds values of which both are maps and that are equal. Outcome of that equality; on BNF_EQUAL link[] index
- * the chains. `from` is the first link of either chain that counts (1: the values themselves are being
- * compared). */
-enum bnf_outcome bnf_align(struct bnf_prover *p, struct bnf_chain chain[2], struct bnf_arena *arena,
-    unsigned link[2], struct bnf_tally *tally);
+/* Goes back on both chains in step until a pair is found that is known to be equal; false when there is none,
+ * with the chains as long as they get. */
+bool bnf_meet(struct bnf_prover *p, struct bnf_chain chain[2], struct bnf_arena *arena, unsigned link[2]);
+
+/* Equality of one input slot; both may be empty. */
+enum bnf_outcome bnf_slot_compare(struct bnf_prover *p, bnf_id ref, bnf_id new, uint32_t slot);
 
 /* Repeats the comparison of a pair with words. */
 void bnf_explain_pair(struct bnf_prover *p, bnf_id ref, bnf_id new);

@@ -1,0 +1,397 @@
+/* Effective coefficients: weights and biases together with the affine maps around them. */
+#include "check/prover.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A core with what surrounds it. */
+struct effective {
+    const struct bnf_core *core;
+    const struct bnf_normal *pre, *post;
+    struct bnf_weights weights;
+    size_t bias_rows;    /* Gemm's C may differ by row */
+    double *bias, *size; /* bias_rows × out_channels */
+    bool biased;         /* some bias may be other than zero */
+};
+
+static double *numbers(struct bnf_prover *p, struct bnf_arena *arena, size_t count)
+{
+    double *list = bnf_arena_alloc(arena, count, sizeof *list);
+    if (!list)
+        bnf_prover_fail(p, bnf_fail_memory(p->err));
+    return list;
+}
+
+/* Factors of rows and columns: the result's channels carry post, the data's carry pre. */
+static bool weigh(struct bnf_prover *p, struct bnf_arena *arena, struct effective *e)
+{
+    const struct bnf_core *c = e->core;
+    const struct bnf_normal *on_rows = c->rows_out ? e->post : e->pre,
+                            *on_cols = c->rows_out ? e->pre : e->post;
+    e->weights.tensor = c->weight;
+    if (on_rows || c->alpha != 1) {
+        double *row = numbers(p, arena, c->rows);
+        if (!row)
+            return false;
+        for (size_t r = 0; r < c->rows; r++)
+            row[r] = c->alpha * bnf_scale_at(on_rows, r % c->row_channels);
+        e->weights.row = row;
+    }
+    if (on_cols) {
+        size_t rows_in_group = c->row_channels / c->groups;
+        double *col = numbers(p, arena, c->groups * c->cols);
+        if (!col)
+            return false;
+        for (size_t group = 0; group < c->groups; group++)
+            for (size_t i = 0; i < c->cols; i++)
+                col[group * c->cols + i] =
+                    bnf_scale_at(on_cols, bnf_core_col_channel(c, group * rows_in_group, i));
+        e->weights.col = col;
+    }
+    return true;
+}
+
+/* The stored bias of one row and output channel, Gemm's C broadcast. */
+static double stored_bias(const struct bnf_core *core, size_t row, size_t channel)
+{
+    const struct bnf_tensor *b = core->bias;
+    if (!b)
+        return 0;
+    size_t width = b->rank ? (size_t)b->dims[b->rank - 1] : 1;
+    size_t height = b->count / width;
+    return core->beta * bnf_tensor_at(b, (height == 1 ? 0 : row) * width + (width == 1 ? 0 : channel));
+}
+
+static bool bias(struct bnf_prover *p, struct bnf_arena *arena, struct effective *e)
+{
+    const struct bnf_core *c = e->core;
+    size_t n = c->out_channels;
+    e->bias_rows = c->bias && c->bias->rank == 2 ? (size_t)c->bias->dims[0] : 1;
+    e->biased = c->bias || (e->post && e->post->shifts) || (e->pre && e->pre->shifts);
+    double *shifted = numbers(p, arena, n), *shifted_size = numbers(p, arena, n);
+    e->bias = numbers(p, arena, e->bias_rows * n);
+    e->size = numbers(p, arena, e->bias_rows * n);
+    if (!shifted || !shifted_size || !e->bias || !e->size)
+        return false;
+    if (e->pre && e->pre->shifts && !bnf_weights_shift(c, e->pre, shifted, shifted_size)) {
+        bnf_prover_fail(p, bnf_fail_memory(p->err));
+        return false;
+    }
+    for (size_t row = 0; row < e->bias_rows; row++)
+        for (size_t o = 0; o < n; o++) {
+            double b = stored_bias(c, row, o), scale = bnf_scale_at(e->post, o);
+            e->bias[row * n + o] = scale * (b + shifted[o]) + bnf_shift_at(e->post, o);
+            e->size[row * n + o] = fabs(scale) * (fabs(b) + shifted_size[o]) + bnf_size_at(e->post, o);
+        }
+    return true;
+}
+
+static void say_weight(
+    struct bnf_prover *p, const struct bnf_core *ref, const struct bnf_worst *worst, double limit)
+{
+    size_t row = worst->index / ref->cols, col = worst->index % ref->cols;
+    size_t channel = ref->rows_out ? row % ref->row_channels : bnf_core_col_channel(ref, row, col);
+    char place[160] = "";
+    size_t rest = worst->index, used = 0, divisor = ref->weight->count;
+    for (uint32_t i = 0; i < ref->weight->rank && used < sizeof place - 24; i++) {
+        divisor /= (size_t)ref->weight->dims[i];
+        used += (size_t)snprintf(place + used, sizeof place - used, "%s%zu", i ? "," : "", rest / divisor);
+        rest %= divisor;
+    }
+    p->said_u = worst->u;
+    bnf_say(p,
+        "the weight of output channel %zu at [%s] is %.9g instead of %.9g: %.3g u off, allowed are %.4g",
+        channel, place, worst->found, worst->expected, worst->u, limit);
+}
+
+static enum bnf_outcome compare_weights(
+    struct bnf_prover *p, const struct effective e[2], struct bnf_tally *tally)
+{
+    const struct bnf_core *ref = e[0].core;
+    int dtype = ref->weight->dtype;
+    unsigned tensors =
+        1 + (e[1].pre ? e[1].pre->scale_tensors : 0) + (e[1].post ? e[1].post->scale_tensors : 0);
+    double limit = bnf_limit(p, dtype, tensors);
+    struct bnf_worst worst;
+    bool transposed = ref->rows_out != e[1].core->rows_out;
+    struct bnf_weights new = e[1].weights;
+    if (transposed) { /* factors follow the reference's layout; there are no groups */
+        new.row = e[1].weights.col;
+        new.col = e[1].weights.row;
+    }
+    int status = bnf_weights_compare(ref, &e[0].weights, &new, transposed,
+        p->explaining ? (double)INFINITY : limit, p->options.threads, &worst);
+    if (status)
+        return bnf_prover_fail(p, bnf_fail_memory(p->err));
+    tally->changed |= worst.u > 0;
+    if (bnf_accept(p, dtype, tensors, worst.u, tally))
+        return BNF_EQUAL;
+    say_weight(p, ref, &worst, limit);
+    return BNF_DIFFERENT;
+}
+
+/* Stored tensors that a bias of these cores is made of. */
+static unsigned bias_tensors(
+    const struct bnf_core *core, const struct bnf_normal *pre, const struct bnf_normal *post)
+{
+    return (core->bias != NULL) + (pre && pre->shifts ? 1 + pre->shift_tensors : 0) +
+           (post ? post->scale_tensors + post->shift_tensors : 0);
+}
+
+static enum bnf_outcome compare_biases(
+    struct bnf_prover *p, const struct effective e[2], struct bnf_tally *tally)
+{
+    int dtype = e[0].core->weight->dtype;
+    size_t n = e[0].core->out_channels;
+    size_t rows = e[0].bias_rows > e[1].bias_rows ? e[0].bias_rows : e[1].bias_rows;
+    const struct bnf_normal *post = e[1].post;
+    unsigned tensors = bias_tensors(e[1].core, e[1].pre, post);
+    double worst = 0;
+    size_t where = 0;
+    if ((e[0].bias_rows != rows && e[0].bias_rows != 1) || (e[1].bias_rows != rows && e[1].bias_rows != 1)) {
+        bnf_say(p, "the bias has %zu rows instead of %zu", e[1].bias_rows, e[0].bias_rows);
+        return BNF_DIFFERENT;
+    }
+    if (!e[0].biased && !e[1].biased)
+        return BNF_EQUAL;
+    for (size_t i = 0; i < rows * n; i++) {
+        size_t r = e[0].bias_rows == 1 ? i % n : i, q = e[1].bias_rows == 1 ? i % n : i;
+        double k = bnf_error_in_u(dtype, e[0].bias[r], e[1].bias[q], e[0].size[r],
+            bnf_scale_at(post, i % n) * fmax(1, fabs(e[1].core->beta)));
+        if (k > worst) {
+            worst = k;
+            where = i;
+        }
+    }
+    tally->changed |= worst > 0;
+    if (bnf_accept(p, dtype, tensors, worst, tally))
+        return BNF_EQUAL;
+    p->said_u = worst;
+    bnf_say(p,
+        "the bias of output channel %zu is %.9g instead of %.9g: %.3g u of the terms it is summed from, "
+        "allowed "
+        "are %.4g",
+        where % n, e[1].bias[e[1].bias_rows == 1 ? where % n : where],
+        e[0].bias[e[0].bias_rows == 1 ? where % n : where], worst, bnf_limit(p, dtype, tensors));
+    return BNF_DIFFERENT;
+}
+
+/* What is added behind the weights, as a map of the result. NULL in *added: nothing. */
+static bool additions(struct bnf_prover *p, const struct bnf_side *side, struct bnf_arena *arena,
+    const struct effective *e, const struct bnf_normal **added)
+{
+    const struct bnf_core *c = e->core;
+    const struct bnf_normal *pre = e->pre, *post = e->post;
+    int64_t dims[BNF_MAP_RANK];
+    *added = NULL;
+    if (!e->biased)
+        return true;
+    size_t count = e->bias_rows * c->out_channels;
+    int rank = c->kind == BNF_CORE_PRODUCT
+                   ? side->graph.values[bnf_node_output(&side->graph, c->node, 0)].shape.rank
+                   : (int)c->weight->rank;
+    if (count > 1 && (rank > BNF_MAP_RANK || c->out_axis < 0 || c->out_axis >= rank))
+        return false;
+    for (int i = 0; i < BNF_MAP_RANK; i++)
+        dims[i] = 1;
+    if (count > 1)
+        dims[c->out_axis] = (int64_t)c->out_channels;
+    if (e->bias_rows > 1)
+        dims[0] = (int64_t)e->bias_rows;
+    struct bnf_normal *map = bnf_normal_new(p, arena, count > 1 ? rank : -1, dims);
+    if (!map)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        map->scale[i] = 1;
+        map->shift[i] = e->bias[i];
+        map->size[i] = e->size[i];
+    }
+    map->shift_tensors = bias_tensors(c, pre, post);
+    *added = map;
+    return bnf_normal_settle(map);
+}
+
+/* With `added`, what is added behind the weights is returned instead of compared. */
+static enum bnf_outcome compare_coefficients(struct bnf_prover *p, struct effective e[2],
+    struct bnf_arena *arena, const struct bnf_normal **added, struct bnf_tally *tally)
+{
+    for (int i = 0; i < 2; i++)
+        if (!weigh(p, arena, &e[i]) || !bias(p, arena, &e[i]))
+            return BNF_UNKNOWN;
+    enum bnf_outcome outcome = compare_weights(p, e, tally);
+    if (outcome != BNF_EQUAL || !added)
+        return outcome == BNF_EQUAL ? compare_biases(p, e, tally) : outcome;
+    for (int i = 0; i < 2; i++)
+        if (!additions(p, &p->side[i], arena, &e[i], &added[i]))
+            return BNF_UNKNOWN;
+    return BNF_EQUAL;
+}
+
+/* ---- in front of the weights ---- */
+
+/* Behind implicit padding a shift cannot become a bias: the padded zeros would be shifted, too. The scales
+ * may differ between the two models, what is shifted in front of them may not. pre becomes the scales alone.
+ */
+static enum bnf_outcome part_shifts(
+    struct bnf_prover *p, struct bnf_arena *arena, struct effective e[2], int dtype, struct bnf_tally *tally)
+{
+    const struct bnf_normal *scale[2], *offset[2];
+    for (int i = 0; i < 2; i++)
+        if (!bnf_normal_offset(p, arena, e[i].pre, &scale[i], &offset[i])) {
+            bnf_say(p, "an affine with a shift in front of implicit padding is not the same in both models");
+            return p->status ? BNF_UNKNOWN : BNF_DIFFERENT;
+        }
+    bool explaining = p->explaining;
+    p->explaining = false; /* what is said below is said better */
+    enum bnf_outcome outcome = bnf_normal_compare(p, offset[0], offset[1], dtype, tally);
+    p->explaining = explaining;
+    if (outcome != BNF_EQUAL)
+        bnf_say(
+            p, "in front of implicit padding the shift is not the same: padded zeros do not pass through it");
+    for (int i = 0; i < 2; i++)
+        e[i].pre = scale[i];
+    return outcome;
+}
+
+static bool same_numbers(const struct bnf_normal *a, const struct bnf_normal *b)
+{
+    if (!a || !b)
+        return !a && !b;
+    size_t bytes = a->count * sizeof(double);
+    if (a->rank != b->rank || a->count != b->count)
+        return false;
+    for (int i = 0; i < a->rank; i++)
+        if (a->dims[i] != b->dims[i])
+            return false;
+    return memcmp(a->scale, b->scale, bytes) == 0 &&
+           memcmp(a->shift, b->shift, bytes) == 0;
+}
+
+static enum bnf_outcome compare_with_maps(struct bnf_prover *p, struct effective e[2], bool passes,
+    struct bnf_arena *arena, const struct bnf_normal **added, struct bnf_tally *tally)
+{
+    int dtype = e[0].core->weight->dtype;
+    if (same_numbers(e[0].pre, e[1].pre)) {
+        e[0].pre = e[1].pre = NULL;
+        return compare_coefficients(p, e, arena, added, tally);
+    }
+    bool mergeable = true, shifts = false;
+    for (int i = 0; i < 2; i++) {
+        mergeable &= bnf_core_receives(e[i].core, e[i].pre);
+        shifts |= e[i].pre && e[i].pre->shifts;
+    }
+    if (!mergeable || (shifts && !passes)) {
+        struct bnf_tally inner = *tally;
+        bool explaining = p->explaining;
+        p->explaining &= !mergeable;
+        enum bnf_outcome same = bnf_normal_compare(p, e[0].pre, e[1].pre, dtype, &inner);
+        p->explaining = explaining;
+        if (same == BNF_EQUAL) {
+            *tally = inner;
+            e[0].pre = e[1].pre = NULL;
+            return compare_coefficients(p, e, arena, added, tally);
+        }
+        if (!mergeable)
+            return same;
+        if (e[0].core->kind == BNF_CORE_PRODUCT) {
+            bnf_say(p, "a shift in front of several matrices at once is not worked out");
+            return BNF_UNKNOWN;
+        }
+        enum bnf_outcome outcome = part_shifts(p, arena, e, dtype, tally);
+        if (outcome != BNF_EQUAL)
+            return e[0].core->pads_unknown || e[1].core->pads_unknown ? BNF_UNKNOWN : outcome;
+    }
+    return compare_coefficients(p, e, arena, added, tally);
+}
+
+/* ---- two cores ---- */
+
+static enum bnf_outcome compare_cores(struct bnf_prover *p, const struct bnf_core core[2],
+    const struct bnf_normal *const post[2], struct bnf_arena *arena, const struct bnf_normal **added,
+    struct bnf_tally *tally)
+{
+    static const struct bnf_normal *const none[2] = {NULL, NULL};
+    const bnf_id data[2] = {core[0].data, core[1].data};
+    const struct bnf_normal *pre[2] = {NULL, NULL};
+    enum bnf_outcome outcome = bnf_relate(p, data, none, arena, pre, tally);
+    if (outcome != BNF_EQUAL)
+        return bnf_core_kinds_compare(p, core) == BNF_UNKNOWN ? BNF_UNKNOWN : outcome;
+    struct effective e[2];
+    for (int i = 0; i < 2; i++)
+        e[i] = (struct effective){.core = &core[i], .post = post[i], .pre = pre[i]};
+    tally->changed |= post[0] || post[1] || pre[0] || pre[1];
+    outcome = bnf_core_kinds_compare(p, core);
+    if (outcome != BNF_EQUAL)
+        return outcome;
+    bool passes = core[0].passes_shift;
+    if (core[0].unwrapped || core[1].unwrapped) {
+        const double fill[2] = {core[0].fill, core[1].fill};
+        outcome = bnf_fills_compare(p, arena, fill, none, pre, core[0].weight->dtype, tally);
+        if (outcome != BNF_EQUAL)
+            return outcome;
+        passes = true; /* what surrounds the data is the same number in front of the maps */
+    }
+    return compare_with_maps(p, e, passes, arena, added, tally);
+}
+
+/* As they stand; or with a Pad in front of either taken for padding of its own. */
+static enum bnf_outcome compare_wrapped(struct bnf_prover *p, const struct bnf_core core[2],
+    const struct bnf_normal *const post[2], struct bnf_arena *arena, const struct bnf_normal **added,
+    struct bnf_tally *tally)
+{
+    struct bnf_core open[2] = {core[0], core[1]};
+    bool explaining = p->explaining;
+    const struct bnf_tally fresh = *tally;
+    for (int i = 0; i < 2; i++)
+        bnf_core_unwrap(p, &p->side[i], arena, &open[i]);
+    if (!open[0].unwrapped && !open[1].unwrapped)
+        return compare_cores(p, core, post, arena, added, tally);
+    p->explaining = false;
+    enum bnf_outcome outcome = compare_cores(p, core, post, arena, added, tally);
+    if (outcome == BNF_EQUAL) {
+        p->explaining = explaining;
+        return outcome;
+    }
+    struct bnf_tally inner = fresh;
+    enum bnf_outcome unwrapped = compare_cores(p, open, post, arena, added, &inner);
+    p->explaining = explaining;
+    bool direct = unwrapped == BNF_UNKNOWN && outcome == BNF_DIFFERENT;
+    if (explaining) /* once more, with words */
+        compare_cores(p, direct ? core : open, post, arena, added, &inner);
+    if (direct)
+        return outcome;
+    *tally = inner;
+    return unwrapped;
+}
+
+enum bnf_outcome bnf_core_compare(struct bnf_prover *p, const struct bnf_core core[2],
+    const struct bnf_normal *const post[2], struct bnf_tally *tally)
+{
+    struct bnf_arena arena;
+    bnf_arena_init(&arena, 0);
+    enum bnf_outcome outcome = compare_wrapped(p, core, post, &arena, NULL, tally);
+    bnf_arena_free(&arena);
+    return outcome;
+}
+
+enum bnf_outcome bnf_core_relate(struct bnf_prover *p, const struct bnf_core core[2],
+    const struct bnf_normal *const post[2], struct bnf_arena *arena, const struct bnf_normal *out[2],
+    struct bnf_tally *tally)
+{
+    const struct bnf_normal *within[2], *behind[2] = {NULL, NULL}, *added[2] = {NULL, NULL};
+    for (int i = 0; i < 2; i++) {
+        within[i] = post[i];
+        if (!bnf_core_takes(&core[i], post[i]) &&
+            (!bnf_normal_part(p, arena, post[i], &within[i], &behind[i]) ||
+                !bnf_core_takes(&core[i], within[i]))) {
+            bnf_say(p, "an affine does not lie on the output channels of the weights");
+            return BNF_UNKNOWN;
+        }
+    }
+    enum bnf_outcome outcome = compare_wrapped(p, core, within, arena, added, tally);
+    for (int i = 0; i < 2 && outcome == BNF_EQUAL; i++)
+        if (!bnf_normal_compose(p, arena, behind[i], added[i], &out[i]))
+            outcome = BNF_UNKNOWN;
+    return outcome;
+}
