@@ -29,6 +29,7 @@ WARN = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototy
 OPT_release = -O3 -g
 OPT_asan = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 OPT_valgrind = -O1 -g
+OPT_fuzz = -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 OPT = $(OPT_$(MODE))
 OUT = $(BUILD)/$(MODE)
 GEN = $(BUILD)/gen
@@ -50,8 +51,15 @@ SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/support/*.c))
 UNIT := $(patsubst %.c,$(OUT)/%,$(wildcard tests/unit/test_*.c))
 PROPERTY := $(patsubst %.c,$(OUT)/%,$(wildcard tests/property/*.c))
 CONFORMANCE := $(OUT)/tests/conformance/conformance
-PROGRAMS := $(UNIT) $(PROPERTY) $(CONFORMANCE)
-TEST_OBJ := $(PROGRAMS:%=%.o) $(SUPPORT)
+INFER := $(OUT)/tests/bench/infer
+PROGRAMS := $(UNIT) $(PROPERTY) $(CONFORMANCE) $(INFER)
+# A fuzz target reads files, see tests/fuzz/main.c; with MODE=fuzz libFuzzer drives it, and models change as models.
+FUZZ := $(patsubst %,$(OUT)/tests/fuzz/%,wire json fold check npy)
+FUZZ_DRIVER := $(if $(filter fuzz,$(MODE)),mutate mutate_field mutate_model,main)
+FUZZ_COMMON := $(patsubst %,$(OUT)/tests/fuzz/%.o,common model $(FUZZ_DRIVER))
+FUZZ_HOOKS := $(patsubst %,$(OUT)/tests/fuzz/%.o,hooks hooks_pair)
+FUZZ_SECONDS ?= 60
+TEST_OBJ := $(PROGRAMS:%=%.o) $(SUPPORT) $(FUZZ:%=%.o) $(FUZZ_COMMON) $(FUZZ_HOOKS)
 RUN = BUILD='$(BUILD)' MODE='$(MODE)' CC='$(CC)' WERROR='$(WERROR)' PYTHON='$(PYTHON)' MAKE='$(MAKE)' tests/run.sh
 
 # ---- building
@@ -84,8 +92,9 @@ $(OUT)/%.o: %.c $(OUT)/flags | $(GEN)/onnx.pb-c.h
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(EXACT) -MMD -MP -c -o $@ $<
 
-# The evaluator's kernels once for each number type. Nobody looks at errno or at floating-point traps there.
-FAST = -fno-math-errno -fno-trapping-math
+# The evaluator's kernels once for each number type. Nobody looks at errno or at floating-point traps there. `omp simd`
+# says that a loop may become vector code; clang would warn where it does not.
+FAST = -fno-math-errno -fno-trapping-math -fopenmp-simd -Wno-pass-failed $(EXACT)
 $(OUT)/%.f32.o: %.c $(OUT)/flags | $(GEN)/onnx.pb-c.h
 	@mkdir -p $(@D)
 	$(call say,CC)
@@ -109,8 +118,17 @@ $(PROGRAMS): %: %.o $(SUPPORT) $(LIB)
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
-.PHONY: programs
-programs: $(BIN) $(PROGRAMS)
+ifeq ($(MODE),fuzz)
+$(OUT)/tests/fuzz/fold $(OUT)/tests/fuzz/wire: $(OUT)/tests/fuzz/hooks.o
+$(OUT)/tests/fuzz/check: $(OUT)/tests/fuzz/hooks_pair.o
+endif
+$(FUZZ): %: %.o $(FUZZ_COMMON) $(LIB)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS)
+
+.PHONY: programs fuzzers
+programs: $(BIN) $(PROGRAMS) $(FUZZ)
+fuzzers: $(FUZZ)
 
 -include $(wildcard $(OUT)/*/*.d $(OUT)/*/*/*.d $(OUT)/*/*/*/*.d)
 
@@ -136,6 +154,19 @@ ONNX_TESTS ?= /usr/share/libonnx-testdata/data
 conformance: $(CONFORMANCE) ## ONNX's own backend tests in the evaluator, in float and in double
 	$(CONFORMANCE) $(ONNX_TESTS)
 
+# ---- fuzzing; FUZZ_SECONDS for each target
+
+tests/fuzz/onnx.dict: tests/fuzz/make_dict.py proto/onnx.proto src/onnx/schema.def
+	$(PYTHON) tests/fuzz/make_dict.py >$@
+
+.PHONY: fuzz fuzz-long
+fuzz: $(BIN) tests/fuzz/onnx.dict ## looks for inputs that break a promise, with clang's libFuzzer
+	+@$(MAKE) -s MODE=fuzz CC=clang fuzzers
+	BUILD='$(BUILD)' PYTHON='$(PYTHON)' tests/fuzz/run.sh $(FUZZ_SECONDS)
+
+fuzz-long: FUZZ_SECONDS = 3600
+fuzz-long: fuzz ## the same for an hour each
+
 .PHONY: format format-check
 format: ## lays the C out by .clang-format
 	$(CLANG_FORMAT) -i $(wildcard src/*.[ch] src/*/*.[ch] cli/*.[ch] tests/*/*.[ch])
@@ -143,11 +174,17 @@ format: ## lays the C out by .clang-format
 format-check: ## says what `make format` would change
 	$(CLANG_FORMAT) --dry-run $(wildcard src/*.[ch] src/*/*.[ch] cli/*.[ch] tests/*/*.[ch])
 
+SOAK := $(OUT)/tests/property/prop_wide
+.PHONY: soak
+soak: COUNT := $(if $(filter file,$(origin COUNT)),10000,$(COUNT))
+soak: $(SOAK) ## folds, proves and runs COUNT (10000) generated models; ONNX Runtime judges, where NODE_MODULES has it
+	@COUNT=$(COUNT) NODE_MODULES='$(NODE_MODULES)' tests/soak/soak.sh $(SOAK)
+
 # ---- large networks
 
 NODE_MODULES ?= $(abspath $(BUILD)/npm/node_modules)
 
-.PHONY: zoo verify-zoo npm bench
+.PHONY: zoo verify-zoo oracle npm bench
 zoo: ## exports torchvision's networks to models/zoo
 	$(PYTHON) models/make_zoo.py models/zoo
 
@@ -158,9 +195,13 @@ npm $(NODE_MODULES)/onnxruntime-node: ## ONNX Runtime for node, without its GPU 
 verify-zoo: $(BIN) $(NODE_MODULES)/onnxruntime-node ## folds the zoo and lets ONNX Runtime judge
 	NODE_PATH='$(NODE_MODULES)' $(PYTHON) tests/zoo/verify.py models/zoo $(BIN)
 
-bench: $(BIN) ## speed and memory on the zoo and on generated chains, against cp
+oracle: $(BIN) $(NODE_MODULES)/onnxruntime-node ## runs the zoo against torch in float64 and against ONNX Runtime
+	NODE_PATH='$(NODE_MODULES)' $(PYTHON) tests/zoo/oracle.py models/zoo $(BIN)
+
+bench: $(BIN) $(INFER) ## speed and memory on the zoo and on generated chains, against cp and ONNX Runtime
 	$(PYTHON) models/make_bench.py $(BUILD)/bench
 	$(PYTHON) tests/bench/bench.py $(BIN) models/zoo $(BUILD)/bench
+	NODE_PATH='$(NODE_MODULES)' $(PYTHON) tests/bench/infer.py $(BIN) $(INFER) models/zoo
 
 # ---- the rest
 
@@ -184,7 +225,7 @@ uninstall: ## takes it out again
 	    share/bash-completion/completions/bnfold
 
 clean: ## removes what was built
-	rm -rf $(BUILD)/release $(BUILD)/asan $(BUILD)/valgrind $(BUILD)/gen
+	rm -rf $(BUILD)/release $(BUILD)/asan $(BUILD)/valgrind $(BUILD)/fuzz $(BUILD)/gen
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z -]*\)[^:]*:[^=#]*## */\1\t/p' Makefile | expand -t 16

@@ -1,7 +1,8 @@
 /* Activation functions: element by element, with parameters that are attributes. */
 #include "eval/loops.h"
 #include "eval/real/fast.h"
-#include "eval/real/real.h"
+#include "eval/reuse.h"
+#include "eval/workers.h"
 
 #include <string.h>
 #include <tgmath.h>
@@ -27,7 +28,7 @@ static inline real gelu_tanh(real x)
     return x / (1 + R(bnf_exp)(-2 * u));
 }
 
-/* x and y: the same number of elements; p, q: parameters. */
+/* x and y: the same number of elements, and the same ones in place; p, q: parameters. */
 struct span {
     const real *x;
     real *y;
@@ -40,10 +41,10 @@ static int activate(struct bnf_call *call, size_t weight, real p, real q,
     const struct bnf_array *x = bnf_call_need(call, 0, BNF_KIND_REAL);
     if (!x)
         return BNF_EINPUT;
-    struct span span = {x->data, bnf_call_output(call, 0, x->dtype, x->rank, x->dims), p, q};
+    struct span span = {x->data, bnf_call_output_over(call, 0, 0), p, q};
     if (!span.y)
         return BNF_ENOMEM;
-    bnf_spans(call, x->count, weight, work, &span);
+    bnf_workers_spans(call->threads, x->count, weight, work, &span);
     return BNF_OK;
 }
 
@@ -53,14 +54,16 @@ static real parameter(const struct bnf_call *call, const char *name, float fallb
 }
 
 #define BNF_ACTIVATION(name, weight, first_name, first_default, second_name, second_default, value) \
-    static void each_##name(const void *context, size_t first, size_t count)                        \
+    BNF_WIDE                                                                                        \
+    static void R(each_##name)(const void *context, size_t first, size_t count)                     \
     {                                                                                               \
         const struct span *span = context;                                                          \
         const real *in = span->x + first, p = span->p, q = span->q;                                 \
         real *out = span->y + first;                                                                \
         (void)p;                                                                                    \
         (void)q;                                                                                    \
-        for (size_t i = 0; i < count; i++) {                                                        \
+        _Pragma("omp simd") for (size_t i = 0; i < count; i++)                                      \
+        {                                                                                           \
             real x = in[i];                                                                         \
             out[i] = value;                                                                         \
         }                                                                                           \
@@ -68,7 +71,7 @@ static real parameter(const struct bnf_call *call, const char *name, float fallb
     static int run_##name(struct bnf_call *call)                                                    \
     {                                                                                               \
         return activate(call, weight, parameter(call, first_name, first_default),                   \
-            parameter(call, second_name, second_default), each_##name);                             \
+            parameter(call, second_name, second_default), R(each_##name));                          \
     }
 #include "eval/real/activation.def"
 #undef BNF_ACTIVATION
@@ -162,22 +165,26 @@ int R(bnf_op_shrink)(struct bnf_call *call)
 }
 
 /* Each element of x brought into p … q. NaN stays. */
-static void clip_reals(const void *context, size_t first, size_t count)
+BNF_WIDE
+static void R(clip_reals)(const void *context, size_t first, size_t count)
 {
     const struct span *span = context;
     const real *x = span->x + first, low = span->p, high = span->q;
     real *y = span->y + first;
+#pragma omp simd
     for (size_t i = 0; i < count; i++) {
         real at_least = x[i] < low ? low : x[i];
         y[i] = at_least > high ? high : at_least;
     }
 }
 
-static void relu_reals(const void *context, size_t first, size_t count)
+BNF_WIDE
+static void R(relu_reals)(const void *context, size_t first, size_t count)
 {
     const struct span *span = context;
     const real *x = span->x + first;
     real *y = span->y + first;
+#pragma omp simd
     for (size_t i = 0; i < count; i++)
         y[i] = x[i] < 0 ? 0 : x[i];
 }
@@ -208,14 +215,14 @@ int R(bnf_op_relu)(struct bnf_call *call)
     const struct bnf_array *x = bnf_call_input(call, 0);
     if (x && x->kind == BNF_KIND_INT)
         return clip_integers(call, x, x->dtype == BNF_DTYPE_UINT64 ? NULL : &(int64_t){0}, NULL);
-    return activate(call, 1, 0, 0, relu_reals);
+    return activate(call, 1, 0, 0, R(relu_reals));
 }
 
 /* Until operator set 10 the bounds were attributes. */
 int R(bnf_op_clip_1)(struct bnf_call *call)
 {
     return activate(call, 1, parameter(call, "min", -(float)INFINITY),
-        parameter(call, "max", (float)INFINITY), clip_reals);
+        parameter(call, "max", (float)INFINITY), R(clip_reals));
 }
 
 int R(bnf_op_clip)(struct bnf_call *call)
@@ -230,7 +237,7 @@ int R(bnf_op_clip)(struct bnf_call *call)
     if (x->kind == BNF_KIND_INT)
         return clip_integers(call, x, low ? low->data : NULL, high ? high->data : NULL);
     return activate(call, 1, low ? *(const real *)low->data : (real)-INFINITY,
-        high ? *(const real *)high->data : (real)INFINITY, clip_reals);
+        high ? *(const real *)high->data : (real)INFINITY, R(clip_reals));
 }
 
 /* Does it drop anything? An attribute until operator set 11 (1 … 6: is_test; then never), an input after

@@ -1,12 +1,14 @@
 /* BatchNormalization in all its versions: with the stored statistics, and with the batch's. */
-#include "eval/loops.h"
-#include "eval/real/moments.h"
-#include "eval/real/real.h"
 #include "eval/eval.h"
+#include "eval/loops.h"
+#include "eval/real/fast.h"
+#include "eval/real/moments.h"
+#include "eval/reuse.h"
+#include "eval/workers.h"
 
 #include <math.h>
 
-/* x, y[batch, features, inner]; the rest [features]. */
+/* x, y[batch, features, inner], which may be the same; the rest [features]. */
 struct batchnorm {
     const real *x;
     real *y;
@@ -15,36 +17,40 @@ struct batchnorm {
     real *mean, *factor; /* y = (x - mean) × factor + beta, factor = gamma / √(var + ε) */
 };
 
-static void rows_of_planes(const void *context, size_t first, size_t count)
+BNF_WIDE
+static void R(rows_of_planes)(const void *context, size_t first, size_t count)
 {
     const struct batchnorm *b = context;
     for (size_t row = first; row < first + count; row++) {
         size_t f = row % b->features;
         const real *x = b->x + row * b->inner, mean = b->mean[f], factor = b->factor[f], beta = b->beta[f];
         real *y = b->y + row * b->inner;
+#pragma omp simd
         for (size_t i = 0; i < b->inner; i++)
             y[i] = (x[i] - mean) * factor + beta;
     }
 }
 
 /* The same where inner is 1: a row is one of the batch. */
-static void rows_of_features(const void *context, size_t first, size_t count)
+BNF_WIDE
+static void R(rows_of_features)(const void *context, size_t first, size_t count)
 {
     const struct batchnorm *b = context;
     for (size_t row = first; row < first + count; row++) {
-        const real *x = b->x + row * b->features;
+        const real *x = b->x + row * b->features, *mean = b->mean, *factor = b->factor, *beta = b->beta;
         real *y = b->y + row * b->features;
+#pragma omp simd
         for (size_t f = 0; f < b->features; f++)
-            y[f] = (x[f] - b->mean[f]) * b->factor[f] + b->beta[f];
+            y[f] = (x[f] - mean[f]) * factor[f] + beta[f];
     }
 }
 
 static void normalize(const struct bnf_call *call, const struct batchnorm *b)
 {
     if (b->inner == 1)
-        bnf_spans(call, b->batch, b->features, rows_of_features, b);
+        bnf_workers_spans(call->threads, b->batch, b->features, R(rows_of_features), b);
     else
-        bnf_spans(call, b->batch * b->features, b->inner, rows_of_planes, b);
+        bnf_workers_spans(call->threads, b->batch * b->features, b->inner, R(rows_of_planes), b);
 }
 
 /* An output that the node names, whether somebody reads it or not. */
@@ -157,7 +163,7 @@ int R(bnf_op_batchnorm)(struct bnf_call *call)
             b.factor[f] = (real)((double)b.gamma[f] / sqrt(bnf_array_at(parameters[3], f) + epsilon));
         }
     }
-    b.y = bnf_call_output(call, 0, x->dtype, x->rank, x->dims);
+    b.y = bnf_call_output_over(call, 0, 0);
     if (!b.y)
         return BNF_ENOMEM;
     normalize(call, &b);

@@ -1,7 +1,7 @@
 #include "eval/real/blas.h"
 
-#include "base/threads.h"
 #include "eval/openblas.h"
+#include "eval/workers.h"
 
 #include <limits.h>
 #include <string.h>
@@ -51,8 +51,8 @@ void R(bnf_multiply_here)(const struct R(bnf_product) * p)
 {
     if (!p->m || !p->n)
         return;
-    if (!bnf_openblas() || !p->k || p->m > INT_MAX || p->n > INT_MAX || p->k > INT_MAX || p->lda > INT_MAX || p->ldb > INT_MAX ||
-        p->ldc > INT_MAX)
+    if (!bnf_openblas() || !p->k || p->m > INT_MAX || p->n > INT_MAX || p->k > INT_MAX || p->lda > INT_MAX ||
+        p->ldb > INT_MAX || p->ldc > INT_MAX)
         plainly(p);
     else if (p->m == 1 || p->n == 1)
         by_vector(p);
@@ -63,12 +63,13 @@ void R(bnf_multiply_here)(const struct R(bnf_product) * p)
 
 struct cut {
     const struct R(bnf_product) * whole;
-    size_t part; /* rows or columns in each part */
+    size_t part, parts; /* rows or columns in a part; parts */
     bool rows;
 };
 
-static int one_part(void *context, size_t index)
+static void one_part(void *context, unsigned worker, size_t index)
 {
+    (void)worker;
     const struct cut *cut = context;
     struct R(bnf_product) p = *cut->whole;
     size_t first = index * cut->part;
@@ -82,22 +83,22 @@ static int one_part(void *context, size_t index)
         p.n = p.n - first < cut->part ? p.n - first : cut->part;
     }
     R(bnf_multiply_here)(&p);
-    return 0;
 }
 
 void R(bnf_multiply)(unsigned threads, const struct R(bnf_product) * p)
 {
-    /* Below this many multiplications a second thread costs as much as it saves. */
     double work = (double)p->m * (double)p->n * (double)p->k;
-    if (threads < 2 || work < (p->m == 1 || p->n == 1 ? 1e6 : 4e6)) {
+    double parts = work / (p->m == 1 || p->n == 1 ? bnf_least_product / 5 : bnf_least_product);
+    struct cut cut = {
+        .whole = p, .parts = parts >= bnf_cut_for ? bnf_cut_for : (size_t)parts, .rows = p->m > p->n};
+    if (cut.parts < 2) {
         R(bnf_multiply_here)(p);
         return;
     }
-    struct cut cut = {.whole = p, .rows = p->m > p->n};
     size_t extent = cut.rows ? p->m : p->n, granule = 16;
-    cut.part = (extent + threads - 1) / threads;
+    cut.part = (extent + cut.parts - 1) / cut.parts;
     cut.part = (cut.part + granule - 1) / granule * granule;
-    bnf_parallel(threads, (extent + cut.part - 1) / cut.part, one_part, &cut);
+    bnf_workers_run(threads, (extent + cut.part - 1) / cut.part, one_part, &cut);
 }
 
 void R(bnf_multiply_ints)(

@@ -15,6 +15,11 @@ struct R(bnf_product) {
     size_t lda, ldb, ldc;
 };
 
+/* BLAS may add in another order at the edges of a matrix, and in small ones. So that results do not depend on
+ * how many threads there are, products are cut as for this many, into parts of at least so many
+ * multiplications: fewer cost more to hand out than they save. */
+enum { bnf_cut_for = 4, bnf_least_product = 1000000 };
+
 /* On the calling thread. */
 void R(bnf_multiply_here)(const struct R(bnf_product) * product);
 

@@ -59,5 +59,7 @@ int R(bnf_op_conv)(struct bnf_call *call)
         return BNF_ENOMEM;
     if (!call->out[0]->count)
         return BNF_OK;
+    if (R(bnf_conv_is_over)(&c))
+        return R(bnf_conv_over)(call, &c);
     return is_thin(&c) ? R(bnf_conv_direct)(call, &c) : R(bnf_conv_columns)(call, &c);
 }

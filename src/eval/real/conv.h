@@ -18,6 +18,10 @@ struct R(bnf_conv) {
 /* As matrix products, by columns of input patches. BNF_OK or BNF_ENOMEM. */
 int R(bnf_conv_columns)(struct bnf_call *call, const struct R(bnf_conv) * conv);
 
+/* Depthwise with an output that lies over the input: is it, and do it. BNF_OK or BNF_ENOMEM. */
+bool R(bnf_conv_is_over)(const struct R(bnf_conv) * conv);
+int R(bnf_conv_over)(struct bnf_call *call, const struct R(bnf_conv) * conv);
+
 /* By sliding over the input planes: for groups of few channels. BNF_OK or BNF_ENOMEM. */
 int R(bnf_conv_direct)(struct bnf_call *call, const struct R(bnf_conv) * conv);
 

@@ -6,20 +6,21 @@
 #include "eval/real/conv.h"
 #include "eval/workers.h"
 
-#include "base/threads.h"
-
 #include <string.h>
 
 enum {
     cache_bytes = 768 << 10, /* of columns, per worker */
     least_block = 64,        /* narrower products run at half speed */
+    most_sliced = 256, /* of a 1×1 kernel: up to here packing the input twice is cheaper than the weights */
+    block_granule = 16,
+    slice_granule = 8,
 };
 
 struct plan {
     const struct R(bnf_conv) * conv;
     size_t rows, positions; /* channels·kernel; output positions of one image */
-    size_t block, blocks;   /* positions in a block, blocks of an image */
-    size_t slice, slices;   /* filters in a slice, slices of a group: more than one only for few positions */
+    size_t block, blocks;   /* most positions in a block, blocks of an image */
+    size_t slices;          /* of a group's filters: more than one only for few positions */
     bool pointwise;         /* the input is its own columns */
     real *columns; /* [workers, rows, block], or [images·groups, rows, positions] when there are slices */
 };
@@ -111,6 +112,13 @@ static void lay_columns(
     }
 }
 
+/* Where part `index` of `parts` begins: in the middle of `whole` only at multiples of the granule, which is
+ * what BLAS computes at a time. Parts are as even as that allows. */
+static size_t edge(size_t whole, size_t index, size_t parts, size_t granule)
+{
+    return index == parts ? whole : (whole * index / parts + granule / 2) / granule * granule;
+}
+
 /* y of filters f0 … f1-1 of one group of one image, positions first … last-1. */
 static void multiply(const struct plan *plan, size_t image, size_t group, size_t f0, size_t f1, size_t first,
     size_t last, const real *columns, size_t ld)
@@ -143,10 +151,9 @@ static void one_block(void *context, unsigned worker, size_t index)
 {
     const struct plan *plan = context;
     const struct R(bnf_conv) *c = plan->conv;
-    size_t first = index % plan->blocks * plan->block, last = first + plan->block;
+    size_t first = edge(plan->positions, index % plan->blocks, plan->blocks, block_granule);
+    size_t last = edge(plan->positions, index % plan->blocks + 1, plan->blocks, block_granule);
     size_t group = index / plan->blocks % c->groups, image = index / plan->blocks / c->groups;
-    if (last > plan->positions)
-        last = plan->positions;
     const real *x = input_of(plan, image, group);
     if (plan->pointwise) {
         multiply(plan, image, group, 0, c->filters, first, last, x + first, plan->positions);
@@ -161,28 +168,29 @@ static void one_block(void *context, unsigned worker, size_t index)
 
 enum { shares = 4 }; /* tasks a group's columns are laid in */
 
-static int one_share(void *context, size_t index)
+static void one_share(void *context, unsigned worker, size_t index)
 {
+    (void)worker;
     const struct plan *plan = context;
     const struct R(bnf_conv) *c = plan->conv;
     size_t which = index / shares, share = index % shares;
     lay_columns(&c->window, input_of(plan, which / c->groups, which % c->groups),
         c->channels * share / shares, c->channels * (share + 1) / shares, 0, plan->positions,
         plan->columns + which * plan->rows * plan->positions);
-    return 0;
 }
 
-static int one_slice(void *context, size_t index)
+static void one_slice(void *context, unsigned worker, size_t index)
 {
+    (void)worker;
     const struct plan *plan = context;
     const struct R(bnf_conv) *c = plan->conv;
-    size_t which = index / plan->slices, f0 = index % plan->slices * plan->slice, f1 = f0 + plan->slice;
+    size_t which = index / plan->slices,
+           f0 = edge(c->filters, index % plan->slices, plan->slices, slice_granule);
+    size_t f1 = edge(c->filters, index % plan->slices + 1, plan->slices, slice_granule);
     size_t image = which / c->groups, group = which % c->groups;
     const real *columns =
         plan->pointwise ? input_of(plan, image, group) : plan->columns + which * plan->rows * plan->positions;
-    multiply(plan, image, group, f0, f1 > c->filters ? c->filters : f1, 0, plan->positions, columns,
-        plan->positions);
-    return 0;
+    multiply(plan, image, group, f0, f1, 0, plan->positions, columns, plan->positions);
 }
 
 /* ---- */
@@ -192,35 +200,40 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Blocks as large as the cache allows, and enough of them to keep the threads evenly busy. */
-static void cut(struct plan *plan, unsigned threads)
+/* At most `parts`, and so few that each is worth handing out; of `whole` rows or columns with `each`
+ * multiplications. */
+static size_t fewer(size_t parts, size_t whole, size_t granule, double each)
+{
+    while (parts > 1 && (whole / parts < granule || (double)(whole / parts) * each < bnf_least_product))
+        parts--;
+    return parts;
+}
+
+/* Blocks as large as the cache allows, and enough of them to keep threads evenly busy: the same ones for any
+ * number of threads, see blas.h. */
+static void cut(struct plan *plan)
 {
     const struct R(bnf_conv) *c = plan->conv;
-    size_t most = cache_bytes / sizeof(real) / (plan->rows ? plan->rows : 1), jobs = c->images * c->groups;
+    size_t rows = plan->rows ? plan->rows : 1, most = cache_bytes / sizeof(real) / rows;
+    size_t jobs = c->images * c->groups;
     most = most < least_block ? least_block : most;
     if (plan->pointwise && most < 4096)
         most = 4096;
-    most = smaller(most, plan->positions);
-    plan->slice = c->filters;
     plan->slices = 1;
-    if (jobs < threads && plan->positions < threads * least_block && c->filters >= 2 * threads) {
-        plan->slice = (c->filters + threads - 1) / threads;
-        plan->slices = (c->filters + plan->slice - 1) / plan->slice;
-        most = plan->positions;
-    }
     plan->blocks = (plan->positions + most - 1) / most;
-    if (plan->slices == 1 && jobs * plan->blocks < 4 * threads && threads > 1) {
-        size_t want = jobs * plan->blocks <= threads
-                          ? threads
-                          : (jobs * plan->blocks + threads - 1) / threads * threads;
-        size_t each = (want + jobs - 1) / jobs;
-        each = smaller(each, (plan->positions + least_block - 1) / least_block);
-        plan->blocks = each > plan->blocks ? each : plan->blocks;
+    if (jobs < bnf_cut_for && plan->positions < (plan->pointwise ? most_sliced : 2 * least_block))
+        plan->slices = fewer(bnf_cut_for, c->filters, slice_granule, (double)rows * (double)plan->positions);
+    if (plan->slices > 1) {
+        plan->blocks = 1;
+    } else if (jobs * plan->blocks < bnf_cut_for) {
+        size_t want = (bnf_cut_for + jobs - 1) / jobs;
+        want = fewer(want, plan->positions, least_block / 2, (double)rows * (double)c->filters);
+        plan->blocks = want > plan->blocks ? want : plan->blocks;
+    } else if (jobs * plan->blocks < 4 * bnf_cut_for && jobs == 1) {
+        plan->blocks = (plan->blocks + bnf_cut_for - 1) / bnf_cut_for * bnf_cut_for;
     }
-    plan->block = (plan->positions + plan->blocks - 1) / plan->blocks;
-    if (plan->blocks > 1)
-        plan->block = smaller((plan->block + 15) / 16 * 16, plan->positions);
-    plan->blocks = (plan->positions + plan->block - 1) / plan->block;
+    plan->block =
+        smaller((plan->positions + plan->blocks - 1) / plan->blocks + block_granule, plan->positions);
 }
 
 int R(bnf_conv_columns)(struct bnf_call *call, const struct R(bnf_conv) * c)
@@ -232,8 +245,8 @@ int R(bnf_conv_columns)(struct bnf_call *call, const struct R(bnf_conv) * c)
     for (size_t i = 0; i < bnf_most_spatial; i++)
         plan.pointwise = plan.pointwise && w->stride[i] == 1 && !w->begin[i] && !w->end[i];
     double work = (double)jobs * (double)c->filters * (double)plan.rows * (double)plan.positions;
-    unsigned threads = call->threads < 1 || work < 8e6 ? 1 : call->threads;
-    cut(&plan, threads);
+    unsigned threads = call->threads < 1 || work < 1e6 ? 1 : call->threads;
+    cut(&plan);
     struct bnf_array *scratch = NULL;
     if (!plan.pointwise) {
         scratch = R(bnf_scratch)(call, plan.slices > 1
@@ -247,8 +260,8 @@ int R(bnf_conv_columns)(struct bnf_call *call, const struct R(bnf_conv) * c)
         bnf_workers_run(threads, jobs * plan.blocks, one_block, &plan);
     } else {
         if (!plan.pointwise)
-            bnf_parallel(threads, jobs * shares, one_share, &plan);
-        bnf_parallel(threads, jobs * plan.slices, one_slice, &plan);
+            bnf_workers_run(threads, jobs * shares, one_share, &plan);
+        bnf_workers_run(threads, jobs * plan.slices, one_slice, &plan);
     }
     bnf_array_drop(call->budget, scratch);
     return BNF_OK;

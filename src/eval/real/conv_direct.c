@@ -4,6 +4,8 @@
 #include "eval/real/planes.h"
 #include "eval/workers.h"
 
+#include <string.h>
+
 struct plan {
     const struct R(bnf_conv) * conv;
     struct bnf_planes planes;
@@ -15,13 +17,17 @@ struct plan {
 
 enum { bundle = 4 };
 
-/* sums [count]: Σ over taps of weight [taps] · base[i + offset[tap]]. */
+/* sums [count]: bias + Σ over taps of weight [taps] · base[i + offset[tap]]. */
 BNF_WIDE
 static void R(bnf_slide_one)(const real *restrict base, const size_t *restrict offset,
-    const real *restrict weight, size_t taps, size_t count, real *restrict sums)
+    const real *restrict weight, real bias, size_t taps, size_t count, real *restrict sums)
 {
     for (size_t i = 0; i < count; i += 4 * bnf_lanes) {
         R(bnf_vector) a = {0}, b = {0}, c = {0}, d = {0};
+        a += bias;
+        b += bias;
+        c += bias;
+        d += bias;
         for (size_t t = 0; t < taps; t++) {
             const R(bnf_loose_vector) *x = (const R(bnf_loose_vector) *)(base + i + offset[t]);
             a += x[0] * weight[t];
@@ -37,13 +43,22 @@ static void R(bnf_slide_one)(const real *restrict base, const size_t *restrict o
     }
 }
 
-/* sums [4, room]: the same for weight [taps, 4]. */
+/* sums [4, room]: the same for weight [taps, 4] and bias [4]. */
 BNF_WIDE
 static void R(bnf_slide_four)(const real *restrict base, const size_t *restrict offset,
-    const real *restrict weight, size_t taps, size_t count, size_t room, real *restrict sums)
+    const real *restrict weight, const real *restrict bias, size_t taps, size_t count, size_t room,
+    real *restrict sums)
 {
     for (size_t i = 0; i < count; i += 2 * bnf_lanes) {
         R(bnf_vector) a = {0}, b = {0}, c = {0}, d = {0}, e = {0}, f = {0}, g = {0}, h = {0};
+        a += bias[0];
+        b += bias[0];
+        c += bias[1];
+        d += bias[1];
+        e += bias[2];
+        f += bias[2];
+        g += bias[3];
+        h += bias[3];
         for (size_t t = 0; t < taps; t++) {
             const R(bnf_loose_vector) *x = (const R(bnf_loose_vector) *)(base + i + offset[t]);
             const real *w = weight + t * bundle;
@@ -72,12 +87,11 @@ static void R(bnf_slide_four)(const real *restrict base, const size_t *restrict 
 }
 
 /* One depth of one filter from rows of pitch to y [out[1], out[2]]. */
-static void emit(const struct bnf_planes *p, const real *restrict sums, real bias, real *restrict y)
+static void emit(const struct bnf_planes *p, const real *restrict sums, real *restrict y)
 {
     size_t height = (size_t)p->window.out[1], width = (size_t)p->window.out[2];
     for (size_t h = 0; h < height; h++)
-        for (size_t i = 0; i < width; i++)
-            y[h * width + i] = sums[h * p->pitch + i] + bias;
+        memcpy(y + h * width, sums + h * p->pitch, width * sizeof *y);
 }
 
 /* One group of one image. */
@@ -96,15 +110,17 @@ static void one_group(void *context, unsigned worker, size_t index)
     for (size_t f = 0, n; f < c->filters; f += n) {
         n = c->filters - f < bundle ? 1 : bundle;
         size_t filter = group * c->filters + f;
-        const real *weight = plan->weight + filter * taps;
+        const real none[bundle] = {0}, *weight = plan->weight + filter * taps;
+        const real *bias = c->bias ? c->bias + filter : none;
         real *y = c->y + (index * c->filters + f) * out;
         for (size_t d = 0; d < (size_t)p->window.out[0]; d++) {
             if (n == 1)
-                R(bnf_slide_one)(planes + d * p->depth, plan->offset, weight, taps, p->count, sums);
+                R(bnf_slide_one)(planes + d * p->depth, plan->offset, weight, *bias, taps, p->count, sums);
             else
-                R(bnf_slide_four)(planes + d * p->depth, plan->offset, weight, taps, p->count, p->room, sums);
+                R(bnf_slide_four)
+                (planes + d * p->depth, plan->offset, weight, bias, taps, p->count, p->room, sums);
             for (size_t i = 0; i < n; i++)
-                emit(p, sums + i * p->room, c->bias ? c->bias[filter + i] : 0, y + i * out + d * slice);
+                emit(p, sums + i * p->room, y + i * out + d * slice);
         }
     }
 }
@@ -135,7 +151,7 @@ int R(bnf_conv_direct)(struct bnf_call *call, const struct R(bnf_conv) * c)
         return status;
     size_t taps = c->channels * plan.planes.taps, weights = c->groups * c->filters * taps;
     double work = (double)c->images * (double)weights * (double)plan.planes.count * (double)c->window.out[0];
-    unsigned threads = call->threads < 1 || work < 4e6 ? 1 : call->threads;
+    unsigned threads = call->threads < 1 || work < 4e5 ? 1 : call->threads;
     plan.offset = bnf_arena_alloc(call->arena, taps ? taps : 1, sizeof *plan.offset);
     if (!plan.offset)
         return bnf_fail_memory(call->err);

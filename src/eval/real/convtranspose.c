@@ -83,7 +83,7 @@ static int run(struct bnf_call *call, const struct R(bnf_conv) * c)
     double work = (double)jobs * (double)c->channels * (double)c->filters * (double)each;
     unsigned threads = call->threads < 1 || work < 2e6 ? 1 : call->threads;
     plan.bundle = each ? cache_bytes / sizeof(real) / each : c->filters;
-    size_t fair = (jobs * c->filters + 2 * threads - 1) / (2 * threads);
+    size_t fair = (jobs * c->filters + 2 * bnf_cut_for - 1) / (2 * bnf_cut_for);
     plan.bundle = plan.bundle > fair ? fair : plan.bundle;
     plan.bundle = plan.bundle < 1 ? 1 : plan.bundle > c->filters ? c->filters : plan.bundle;
     plan.bundles = (c->filters + plan.bundle - 1) / plan.bundle;

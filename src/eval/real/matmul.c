@@ -2,7 +2,7 @@
  * the left and of one column on the right, and that axis is not in the result. */
 #include "eval/real/blas.h"
 
-#include "base/threads.h"
+#include "eval/workers.h"
 
 #include <string.h>
 
@@ -93,11 +93,11 @@ static struct R(bnf_product) product_of(const struct job *job, size_t index)
         .ldc = f->n};
 }
 
-static int one_batch(void *context, size_t index)
+static void one_batch(void *context, unsigned worker, size_t index)
 {
+    (void)worker;
     struct R(bnf_product) p = product_of(context, index);
     R(bnf_multiply_here)(&p);
-    return 0;
 }
 
 /* With one matrix on the right for all batches on the left, the batches are more rows. */
@@ -132,8 +132,8 @@ int R(bnf_op_matmul)(struct bnf_call *call)
         memset(sums, 0, count * sizeof *sums);
         for (size_t i = 0; i < f.batches; i++)
             R(bnf_multiply_ints)
-            (false, false, f.m, f.n, f.k, (const int64_t *)a->data + place(&f, f.a_steps, i),
-                (const int64_t *)b->data + place(&f, f.b_steps, i), sums + i * f.m * f.n);
+        (false, false, f.m, f.n, f.k, (const int64_t *)a->data + place(&f, f.a_steps, i),
+            (const int64_t *)b->data + place(&f, f.b_steps, i), sums + i * f.m * f.n);
         for (size_t i = 0; i < count; i++)
             sums[i] = bnf_int_wrap(a->dtype, sums[i]);
         return BNF_OK;
@@ -141,8 +141,8 @@ int R(bnf_op_matmul)(struct bnf_call *call)
     merge(&f);
     struct job job = {&f, a->data, b->data, y};
     double work = (double)f.batches * (double)f.m * (double)f.n * (double)f.k;
-    if (f.batches >= call->threads && f.batches > 1) {
-        bnf_parallel(work < 4e6 ? 1 : call->threads, f.batches, one_batch, &job);
+    if (f.batches >= bnf_cut_for) {
+        bnf_workers_run(work < 1e6 ? 1 : call->threads, f.batches, one_batch, &job);
         return BNF_OK;
     }
     for (size_t i = 0; i < f.batches; i++) {

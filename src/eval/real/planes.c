@@ -49,8 +49,8 @@ size_t R(bnf_planes_scratch)(const struct bnf_planes *p, size_t channels)
 
 /* One row of one phase: every stride-th element of x [width], beginning `shift` in (negative: in the
  * padding). */
-static void lay_row(const real *restrict x, int64_t width, int64_t shift, int64_t stride, int64_t count,
-    real pad, real *restrict to)
+static inline __attribute__((always_inline)) void lay_row(const real *restrict x, int64_t width,
+    int64_t shift, int64_t stride, int64_t count, real pad, real *restrict to)
 {
     int64_t from = shift >= 0 ? 0 : (-shift + stride - 1) / stride;
     int64_t last = width - shift <= 0 ? 0 : (width - shift + stride - 1) / stride;
@@ -72,7 +72,8 @@ static void lay_row(const real *restrict x, int64_t width, int64_t shift, int64_
 }
 
 /* The phase numbered a, b, c along the three axes. */
-static void lay_phase(const struct bnf_planes *p, const real *x, const int64_t phase[3], real pad, real *to)
+static inline __attribute__((always_inline)) void lay_phase(
+    const struct bnf_planes *p, const real *x, const int64_t phase[3], real pad, real *to)
 {
     const struct bnf_window *w = &p->window;
     for (int64_t d = 0; d < p->padded[0]; d++)
@@ -85,7 +86,8 @@ static void lay_phase(const struct bnf_planes *p, const real *x, const int64_t p
         }
 }
 
-void R(bnf_planes_lay)(const struct bnf_planes *p, const real *x, real pad, real *to)
+BNF_WIDE
+static void R(bnf_lay)(const struct bnf_planes *p, const real *x, real pad, real *to)
 {
     const struct bnf_window *w = &p->window;
     int64_t used[3], phase[3];
@@ -95,4 +97,9 @@ void R(bnf_planes_lay)(const struct bnf_planes *p, const real *x, real pad, real
         for (phase[1] = 0; phase[1] < used[1]; phase[1]++)
             for (phase[2] = 0; phase[2] < used[2]; phase[2]++, to += p->phase)
                 lay_phase(p, x, phase, pad, to);
+}
+
+void R(bnf_planes_lay)(const struct bnf_planes *p, const real *x, real pad, real *to)
+{
+    R(bnf_lay)(p, x, pad, to);
 }

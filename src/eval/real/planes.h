@@ -7,20 +7,20 @@
 #ifndef BNF_EVAL_REAL_PLANES_H
 #define BNF_EVAL_REAL_PLANES_H
 
-#include "eval/real/real.h"
+#include "eval/real/fast.h"
 #include "eval/window.h"
 
 /* Numbers handled at a time; the compiler picks the registers. */
 typedef real R(bnf_vector) __attribute__((vector_size(64)));
 typedef real R(bnf_loose_vector) __attribute__((vector_size(64), aligned(sizeof(real)), may_alias));
-enum { bnf_lanes = 64 / sizeof(real), bnf_most_step = 4 * bnf_lanes };
-
-/* Loops over vectors are compiled for each of these; on other systems for the one asked for. */
-#if defined(__x86_64__) && defined(__GLIBC__)
-#define BNF_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
+/* Integers as wide, for masks. */
+#if BNF_REAL_BITS == 32
+typedef int32_t R(whole);
 #else
-#define BNF_WIDE
+typedef int64_t R(whole);
 #endif
+typedef R(whole) R(bnf_mask) __attribute__((vector_size(64), may_alias));
+enum { bnf_lanes = 64 / sizeof(real), bnf_most_step = 4 * bnf_lanes };
 
 struct bnf_planes {
     struct bnf_window window;

@@ -1,7 +1,7 @@
 /* GlobalAveragePool, GlobalMaxPool, GlobalLpPool: one number for each channel. */
 #include "eval/real/pool.h"
 
-#include "base/threads.h"
+#include "eval/workers.h"
 
 #include <math.h>
 
@@ -15,12 +15,12 @@ struct pool {
 
 enum { together = 16 }; /* channels in one task */
 
-static int one_task(void *context, size_t index)
+static void one_task(void *context, unsigned worker, size_t index)
 {
+    (void)worker;
     const struct pool *pool = context;
     for (size_t i = index * together; i < (index + 1) * together && i < pool->channels; i++)
         pool->y[i] = pool->reduce(pool->x + i * pool->inner, pool->inner, pool->power);
-    return 0;
 }
 
 static int run(struct bnf_call *call, double power, real (*reduce)(const real *x, size_t count, double power))
@@ -42,8 +42,8 @@ static int run(struct bnf_call *call, double power, real (*reduce)(const real *x
         return BNF_ENOMEM;
     if (pool.channels && !pool.inner)
         return bnf_call_wrong(call, "there is nothing to pool");
-    bnf_parallel(
-        x->count < 500000 ? 1 : call->threads, (pool.channels + together - 1) / together, one_task, &pool);
+    bnf_workers_run(
+        x->count < 1 << 16 ? 1 : call->threads, (pool.channels + together - 1) / together, one_task, &pool);
     return BNF_OK;
 }
 

@@ -5,19 +5,12 @@
 
 #include <math.h>
 
-#if BNF_REAL_BITS == 32
-typedef int32_t R(whole);
-#else
-typedef int64_t R(whole);
-#endif
-typedef R(whole) R(mask) __attribute__((vector_size(64)));
-
 /* best = x where x is larger or NaN. */
-#define BNF_LARGER(best, x)                                                               \
-    do {                                                                                  \
-        R(bnf_vector) larger_x = (x);                                                     \
-        R(mask) take = (larger_x > (best)) | (larger_x != larger_x);                      \
-        (best) = (R(bnf_vector))(((R(mask))larger_x & take) | ((R(mask))(best) & ~take)); \
+#define BNF_LARGER(best, x)                                                                       \
+    do {                                                                                          \
+        R(bnf_vector) larger_x = (x);                                                             \
+        R(bnf_mask) take = (larger_x > (best)) | (larger_x != larger_x);                          \
+        (best) = (R(bnf_vector))(((R(bnf_mask))larger_x & take) | ((R(bnf_mask))(best) & ~take)); \
     } while (0)
 
 /* largest [count]: over taps, of base[i + offset[tap]]. */
