@@ -1,43 +1,13 @@
 #include "eval/loops.h"
 
-#include "base/threads.h"
+#include "eval/workers.h"
 
 #include <string.h>
-
-/* Below this many additions a thread costs more than it saves; above, a piece is about a quarter of it. */
-enum { worth_threads = 1 << 19, piece_cost = 1 << 17, pieces_a_thread = 4 };
-
-struct spans {
-    size_t count, each;
-    void (*work)(const void *context, size_t first, size_t count);
-    const void *context;
-};
-
-static int one_span(void *context, size_t index)
-{
-    const struct spans *s = context;
-    size_t first = index * s->each;
-    size_t left = first < s->count ? s->count - first : 0;
-    if (left)
-        s->work(s->context, first, left < s->each ? left : s->each);
-    return 0;
-}
 
 void bnf_spans(const struct bnf_call *call, size_t count, size_t weight,
     void (*work)(const void *context, size_t first, size_t count), const void *context)
 {
-    if (!count)
-        return;
-    size_t cost = weight && count > SIZE_MAX / weight ? SIZE_MAX : count * weight;
-    if (call->threads < 2 || cost < worth_threads || count < 2) {
-        work(context, 0, count);
-        return;
-    }
-    size_t pieces = cost / piece_cost, most = (size_t)call->threads * pieces_a_thread;
-    pieces = pieces > most ? most : pieces;
-    pieces = pieces > count ? count : pieces;
-    struct spans spans = {count, (count + pieces - 1) / pieces, work, context};
-    bnf_parallel(call->threads, pieces, one_span, &spans);
+    bnf_workers_spans(call->threads, count, weight, work, context);
 }
 
 void bnf_grid_make(struct bnf_grid *grid, size_t rank, const int64_t *dims,

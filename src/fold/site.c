@@ -214,9 +214,23 @@ bnf_id bnf_site_input(const struct bnf_fold *fold, const struct bnf_site *site)
     return bnf_node_input(fold->graph, site->node, slot);
 }
 
+/* An earlier walk went the very same way: only its heading was another. */
+static bool is_traced(const struct bnf_site *site, const struct bnf_plan *plan)
+{
+    size_t count = plan->step_count - 1;
+    for (size_t i = 0; i + 1 + count <= site->step_count; i++) {
+        size_t same = 0;
+        while (same < count && strcmp(site->steps[i + 1 + same], plan->steps[1 + same]) == 0)
+            same++;
+        if (same == count)
+            return true;
+    }
+    return false;
+}
+
 int bnf_site_trace(struct bnf_fold *fold, struct bnf_site *site, const struct bnf_plan *plan, struct bnf_err *err)
 {
-    if (!plan->step_count)
+    if (!plan->step_count || is_traced(site, plan))
         return BNF_OK;
     const char **steps = bnf_arena_alloc(fold->arena, site->step_count + plan->step_count, sizeof *steps);
     if (!steps)
