@@ -35,6 +35,8 @@ static int merge(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, stru
     if (!site || !fold->affines[index].scale)
         return bnf_refuse(fold, plan, back ? BNF_REASON_PRODUCER_NOT_LINEAR : BNF_REASON_CONSUMER_NOT_LINEAR,
             "BatchNormalization '%s' is itself kept (%s)", text, bnf_reason_name(site ? site->reason : BNF_REASON_NONE));
+    if (fold->graph->values[bnf_node_input(fold->graph, node, 0)].shape.rank < 0)
+        return bnf_refuse(fold, plan, BNF_REASON_RANK_UNKNOWN, "the rank of the input of '%s' is not known", text);
     const struct bnf_affine *own = &fold->affines[index];
     struct bnf_affine wide, both = {0};
     if (!bnf_affine_expand(&fold->scratch, carried, 1, own->channels, &wide) ||
@@ -42,7 +44,10 @@ static int merge(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, stru
         return bnf_refuse(fold, plan, BNF_REASON_AXIS_MISMATCH,
             "the affine has %zu channels on axis %d, '%s' %zu on axis 1", carried->channels, carried->axis, text,
             own->channels);
-    if (!bnf_affine_finite(&both))
+    bnf_id scale = bnf_node_input(fold->graph, node, 1);
+    int dtype = fold->graph->values[scale].shape.dtype; /* it may have to stay a BatchNormalization */
+    if (!bnf_affine_finite(&both) || (bnf_dtype_is_float(dtype) && (!bnf_values_fit(dtype, both.scale, both.channels) ||
+                                                                       !bnf_values_fit(dtype, both.shift, both.channels))))
         return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "together with '%s' the affine is not finite", text);
     struct bnf_move move = {.apply = apply, .node = node, .affine = both, .absorbs = true};
     return bnf_plan_add(plan, &move, err);

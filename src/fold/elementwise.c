@@ -334,6 +334,10 @@ static int ask(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct
         answer = BNF_ANSWER_NO;
         reason = BNF_REASON_NOT_SELECTED;
     }
+    char text[256];
+    if (!answer && bnf_is_leftover(fold, o->constant))
+        return bnf_refuse(fold, plan, BNF_REASON_NO_RULE, "%s '%s' is what an earlier fold left over",
+            fold->graph->nodes[node].proto->op_type, bnf_node_text(fold->graph, node, text, sizeof text));
     return answer == BNF_ANSWER_NO ? refuse(fold, plan, node, reason) : answer;
 }
 

@@ -211,7 +211,8 @@ static int stamp(struct bnf_model *model, const char *version, size_t removed, s
     return status ? status : set_metadata(model, "bnfold.folded", count, err);
 }
 
-/* Scalars are everywhere (attention's Div by 8, HardSwish's 1/6): one that nothing took was no site. */
+/* Scalars are everywhere (attention's Div by 8, HardSwish's 1/6): one that nothing took was no site. Nor is one any
+ * more whose constant took a scale of another axis. */
 static void forget_scalars(struct bnf_fold *fold)
 {
     size_t kept = 0;
@@ -219,10 +220,10 @@ static void forget_scalars(struct bnf_fold *fold)
         const struct bnf_site *site = &fold->sites[i];
         uint32_t slot;
         struct bnf_affine affine;
-        bool scalar = site->kind == BNF_SITE_AFFINE && site->verdict == BNF_SITE_KEPT &&
-                      site->reason != BNF_REASON_NOT_SELECTED && !fold->graph->nodes[site->node].dead &&
-                      bnf_elementwise_read(fold, site->node, &slot, &affine, NULL) == BNF_ANSWER_YES &&
-                      affine.axis == BNF_AXIS_ANY;
+        bool open = site->kind == BNF_SITE_AFFINE && site->verdict == BNF_SITE_KEPT &&
+                    site->reason != BNF_REASON_NOT_SELECTED && !fold->graph->nodes[site->node].dead;
+        bool scalar = open && (bnf_elementwise_read(fold, site->node, &slot, &affine, NULL) != BNF_ANSWER_YES ||
+                                  affine.axis == BNF_AXIS_ANY);
         bnf_arena_reset(&fold->scratch);
         if (!scalar)
             fold->sites[kept++] = *site;

@@ -46,9 +46,11 @@ static int make_node(struct bnf_fold *fold, const struct place *place, const cha
 {
     struct bnf_graph *g = fold->graph;
     bnf_id scope = g->values[place->output].scope;
-    const char *name = place->old    ? place->old->name
-                       : place->hint ? bnf_arena_format(fold->arena, "%s.%s", place->hint, op)
-                                     : NULL;
+    const char *output = g->values[place->output].name; /* no other value and no node is called so */
+    const char *name = place->old ? place->old->name
+                                  : bnf_arena_format(fold->arena, "%s.%s", place->hint ? place->hint : output, op);
+    if (!place->old && !name)
+        return bnf_fail_memory(err);
     int status = bnf_edit_node(g, scope, op, name, inputs, 1, node, err);
     if (status)
         return status;
@@ -171,13 +173,13 @@ double bnf_lower_cost(const struct bnf_fold *fold, bnf_id value, const struct bn
 }
 
 int bnf_lower_between(struct bnf_fold *fold, bnf_id input, bnf_id output, const struct bnf_affine *a,
-    uint32_t position, const char *hint, struct bnf_err *err)
+    uint32_t position, struct bnf_err *err)
 {
     struct bnf_graph *g = fold->graph;
     const struct bnf_shape *shape = &g->values[input].shape;
     int rank = shape->rank, dtype = shape->dtype;
     bool both = !bnf_affine_unit_scale(a) && !bnf_affine_no_shift(a);
-    const struct place place = {.input = input, .output = output, .position = position, .hint = hint};
+    const struct place place = {.input = input, .output = output, .position = position};
     if (both && becomes_conv(fold, a, dtype, rank))
         return to_conv(fold, &place, a, dtype, rank, err);
     return to_mul_add(fold, &place, a, dtype, rank, err);
@@ -211,6 +213,15 @@ static int rewrite(struct bnf_fold *fold, struct bnf_site *site, const struct bn
     return status;
 }
 
+/* It stays a BatchNormalization. */
+static int stay(struct bnf_fold *fold, size_t index, enum bnf_reason reason, const char *detail, struct bnf_err *err)
+{
+    int status = reason ? note(fold, &fold->sites[index], reason, detail, err) : BNF_OK;
+    if (!status && fold->rewritten[index])
+        status = rewrite(fold, &fold->sites[index], &fold->affines[index], err);
+    return status;
+}
+
 int bnf_lower(struct bnf_fold *fold, size_t index, struct bnf_err *err)
 {
     struct bnf_site *site = &fold->sites[index];
@@ -220,14 +231,14 @@ int bnf_lower(struct bnf_fold *fold, size_t index, struct bnf_err *err)
     int rank = shape->rank, dtype = shape->dtype;
     bool keeps = fold->options->leftover == BNF_LEFTOVER_KEEP;
     if (!keeps && rank < 0)
-        return note(fold, site, BNF_REASON_RANK_UNKNOWN, "the rank of its input is not known", err);
+        return stay(fold, index, BNF_REASON_RANK_UNKNOWN, "the rank of its input is not known", err);
     if (!keeps && (!dtype || rank > 60))
-        return note(fold, site, BNF_REASON_DTYPE, "the element type of its input is not known", err);
+        return stay(fold, index, BNF_REASON_DTYPE, "the element type of its input is not known", err);
     if (!keeps && (!bnf_values_fit(dtype, a->scale, a->channels) || !bnf_values_fit(dtype, a->shift, a->channels)))
-        return note(fold, site, BNF_REASON_OVERFLOW, "its scale or shift does not fit the element type of its input",
+        return stay(fold, index, BNF_REASON_OVERFLOW, "its scale or shift does not fit the element type of its input",
             err);
     if (keeps)
-        return fold->rewritten[index] ? rewrite(fold, site, a, err) : BNF_OK;
+        return stay(fold, index, BNF_REASON_NONE, NULL, err);
     bool conv = becomes_conv(fold, a, dtype, rank);
     const char **into = bnf_arena_alloc(fold->arena, 1, sizeof *into);
     if (!into)

@@ -34,7 +34,7 @@ static bool left_fits(const struct bnf_fold *fold, const struct bnf_plan *plan)
     for (size_t i = 0; i < plan->left_count; i++) {
         const struct bnf_affine *a = &plan->left[i].affine;
         int dtype = fold->graph->values[plan->left[i].value].shape.dtype;
-        if (!bnf_values_fit(dtype, a->scale, a->channels) || !bnf_values_fit(dtype, a->shift, a->channels))
+        if (!bnf_dtype_is_float(dtype) || !bnf_values_fit(dtype, a->scale, a->channels) || !bnf_values_fit(dtype, a->shift, a->channels))
             return false;
     }
     return true;

@@ -235,8 +235,8 @@ static int note_nodes(struct bnf_fold *fold, const struct bnf_plan *plan, struct
 }
 
 /* What stays of the affine: the Add at the site, and lowered affines where branches refused. */
-static int apply_rest(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_site *site, bnf_id x, bnf_id y,
-    uint32_t position, struct bnf_err *err)
+static int apply_rest(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id x, bnf_id y, uint32_t position,
+    struct bnf_err *err)
 {
     struct bnf_affine add = plan->carried[0].affine;
     int status = BNF_OK;
@@ -247,7 +247,7 @@ static int apply_rest(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_s
         if (!shift.scale)
             return bnf_fail_memory(err);
         memcpy(shift.shift, plan->rest_shift, add.channels * sizeof *shift.shift);
-        status = bnf_lower_between(fold, from, to, &shift, position, site->name, err);
+        status = bnf_lower_between(fold, from, to, &shift, position, err);
     }
     for (size_t i = 0; !status && i < plan->left_count; i++) {
         const struct bnf_left *left = &plan->left[i];
@@ -255,7 +255,7 @@ static int apply_rest(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_s
             bnf_bug("what stays lies on the way");
         bnf_id producer = fold->graph->values[left->value].producer;
         status = bnf_lower_between(fold, left->value, bnf_plan_becomes(plan, left->value), &left->affine,
-            producer == BNF_NONE ? 0 : fold->graph->nodes[producer].position, site->name, err);
+            producer == BNF_NONE ? 0 : fold->graph->nodes[producer].position, err);
     }
     return status;
 }
@@ -311,7 +311,7 @@ int bnf_plan_apply(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_site
     if (!status)
         move_extents(fold, plan);
     if (!status)
-        status = apply_rest(fold, plan, site, x, y, position, err);
+        status = apply_rest(fold, plan, x, y, position, err);
     site->verdict = BNF_SITE_FOLDED;
     site->direction = back ? BNF_DIRECTION_BACK : BNF_DIRECTION_FORWARD;
     site->reason = BNF_REASON_NONE;

@@ -256,9 +256,10 @@ static bool is_elementwise(const struct bnf_graph *g, bnf_id node)
 }
 
 /* What an earlier run left over: nothing took it then, with everything around it still there. */
-static bool is_leftover(const struct bnf_graph *g, bnf_id constant)
+bool bnf_is_leftover(const struct bnf_fold *fold, bnf_id constant)
 {
-    return constant != BNF_NONE && strstr(g->values[constant].name, ".bnfold");
+    return constant != BNF_NONE && !bnf_fold_pending(fold, constant) &&
+           strstr(fold->graph->values[constant].name, ".bnfold");
 }
 
 /* BatchNormalizations; Mul, Add, Sub and Div by constants. */
@@ -277,7 +278,7 @@ static bool is_site(struct bnf_fold *fold, bnf_id node, enum bnf_site_kind *kind
     int answer = bnf_elementwise_read(fold, node, &slot, &affine, err);
     *status = answer < 0 ? answer : BNF_OK;
     bnf_arena_reset(&fold->scratch);
-    return answer == BNF_ANSWER_YES && !is_leftover(g, bnf_node_input(g, node, 1 - slot));
+    return answer == BNF_ANSWER_YES && !bnf_is_leftover(fold, bnf_node_input(g, node, 1 - slot));
 }
 
 static int add_if_site(struct bnf_fold *fold, bnf_id node, struct bnf_err *err)

@@ -41,6 +41,9 @@ double *bnf_fold_read(struct bnf_fold *fold, bnf_id value, size_t count);
 int bnf_fold_weight(struct bnf_fold *fold, bnf_id value, struct bnf_block block, struct bnf_pending **out,
     enum bnf_reason *reason, struct bnf_err *err);
 
+/* Remembers what is pending behind a value that folding made. BNF_ENOMEM. */
+int bnf_fold_know(struct bnf_fold *fold, bnf_id value, struct bnf_pending *pending, struct bnf_err *err);
+
 /* Makes a node's slot read a pending constant: the value that holds it already, or a fresh one called after
  * `hint`. The slot may be one past the last. */
 int bnf_fold_attach(struct bnf_fold *fold, bnf_id node, uint32_t slot, struct bnf_pending *pending, const char *hint,
@@ -73,6 +76,9 @@ int bnf_site_read(struct bnf_fold *fold, size_t index, struct bnf_err *err);
 /* True for standard operators that are linear, or may be, although no rule moves an affine through them. */
 bool bnf_is_linear_operator(const char *op_type);
 
+/* True for a constant that an earlier run made: what it left over is no site again, and takes nothing. */
+bool bnf_is_leftover(const struct bnf_fold *fold, bnf_id constant);
+
 /* Finds the sites (site.c). */
 int bnf_sites_find(struct bnf_fold *fold, struct bnf_err *err);
 
@@ -89,9 +95,9 @@ int bnf_lower(struct bnf_fold *fold, size_t index, struct bnf_err *err);
 #define BNF_COST_OPERATION 0.25
 double bnf_lower_cost(const struct bnf_fold *fold, bnf_id value, const struct bnf_affine *affine);
 
-/* Makes output (without producer) the affine of input by new nodes called after `hint`, which may be NULL. */
+/* Makes output (without producer) the affine of input by new nodes, called after output. */
 int bnf_lower_between(struct bnf_fold *fold, bnf_id input, bnf_id output, const struct bnf_affine *affine,
-    uint32_t position, const char *hint, struct bnf_err *err);
+    uint32_t position, struct bnf_err *err);
 
 /* Moves a part of a site's affine where that leaves less than lowering the whole (partial.c). YES, NO or negative. */
 int bnf_partial(struct bnf_fold *fold, size_t index, struct bnf_err *err);

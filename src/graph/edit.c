@@ -288,7 +288,9 @@ int bnf_edit_initializer(struct bnf_graph *g, bnf_id scope, const char *hint, in
     if (!tensor)
         return bnf_fail_memory(err);
     v->shape = (struct bnf_shape){dtype, (int)rank, tensor->dims};
-    if (g->scopes[scope].kind == BNF_SCOPE_FUNCTION)
+    /* Functions have no initializers; before IR version 4 every initializer is a graph input, which a body's cannot be. */
+    if (g->scopes[scope].kind == BNF_SCOPE_FUNCTION ||
+        (g->scopes[scope].kind == BNF_SCOPE_BODY && g->model->proto->ir_version < 4))
         return give_constant(g, *value, tensor, err);
     tensor->name = bnf_arena_copy(&g->model->arena, v->name, strlen(v->name));
     v->initializer = tensor;
