@@ -96,6 +96,8 @@ static bool node_is_constant(const struct bnf_constants *c, bnf_id node)
     }
     if (bnf_node_is(g, node, "Constant"))
         return constant_has_elements(n->proto);
+    if (bnf_node_is(g, node, "DequantizeLinear") && !bnf_constant_may_dequantize(g, node))
+        return false;
     bool any = false;
     for (uint32_t slot = 0; slot < n->input_count; slot++) {
         bnf_id input = bnf_node_input(g, node, slot);

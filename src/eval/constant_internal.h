@@ -31,6 +31,9 @@ typedef int bnf_constant_fn(const struct bnf_constant_op *op, struct bnf_tensor 
 /* The evaluated input of a slot; NULL when the slot is empty or does not exist. */
 const struct bnf_tensor *bnf_constant_input(const struct bnf_constant_op *op, uint32_t slot);
 
+/* A DequantizeLinear is evaluated where its integers are a vector or a single one. */
+bool bnf_constant_may_dequantize(const struct bnf_graph *graph, bnf_id node);
+
 /* Integers from an attribute (when `attribute` is not NULL) or from an input of type int64 or int32. At most
  * BNF_CONSTANT_RANK; false when there are none such. *count is how many. */
 bool bnf_constant_ints(

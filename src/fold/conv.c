@@ -44,13 +44,15 @@ static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
     struct bnf_tensor w;
     char text[256];
     bnf_node_text(fold->graph, node, text, sizeof text);
-    int answer = bnf_layer_constant(fold, plan, node, 1, BNF_REASON_WEIGHT_DYNAMIC, &w, err);
+    int answer = bnf_layer_weight_tensor(fold, plan, node, 1, &w, err);
     if (answer)
         return answer;
     int64_t groups = bnf_attr_int(fold->graph->nodes[node].proto, "group", 1);
     if (w.rank < 3 || groups < 1 || w.dims[0] % groups != 0)
         return bnf_refuse(fold, plan, BNF_REASON_SHAPE_UNKNOWN, "the weight of '%s' does not fit its %lld groups", text,
             (long long)groups);
+    if (w.count == (size_t)groups && bnf_is_leftover(fold, bnf_node_input(fold->graph, node, 1)))
+        return bnf_refuse(fold, plan, BNF_REASON_NO_RULE, "Conv '%s' is what an earlier fold left over", text);
     struct bnf_block block = {.groups = (size_t)groups,
         .outer = (size_t)(w.dims[0] / groups),
         .inner = (size_t)w.dims[1],

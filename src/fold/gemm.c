@@ -58,7 +58,7 @@ static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
 {
     struct bnf_tensor b;
     char text[256];
-    int answer = bnf_layer_constant(fold, plan, node, 1, BNF_REASON_WEIGHT_DYNAMIC, &b, err);
+    int answer = bnf_layer_weight_tensor(fold, plan, node, 1, &b, err);
     if (answer)
         return answer;
     if (b.rank != 2)

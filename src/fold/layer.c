@@ -1,5 +1,7 @@
 #include "fold/layer.h"
 
+#include "fold/quantized.h"
+
 #include <string.h>
 
 /* What a sentence calls the constant in a slot. */
@@ -40,12 +42,27 @@ int bnf_layer_constant(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node
     return BNF_ANSWER_YES;
 }
 
+bool bnf_layer_is_weight(const struct bnf_fold *fold, bnf_id value)
+{
+    return bnf_fold_is_constant(fold, value) || bnf_is_dequantized(fold, value);
+}
+
+int bnf_layer_weight_tensor(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, uint32_t slot,
+    struct bnf_tensor *out, struct bnf_err *err)
+{
+    return bnf_is_dequantized(fold, bnf_node_input(fold->graph, node, slot))
+               ? bnf_quantized_tensor(fold, plan, node, slot, out, err)
+               : bnf_layer_constant(fold, plan, node, slot, BNF_REASON_WEIGHT_DYNAMIC, out, err);
+}
+
 int bnf_layer_weight(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, uint32_t slot, struct bnf_block block,
     struct bnf_pending **out, struct bnf_err *err)
 {
     bnf_id value = bnf_node_input(fold->graph, node, slot);
     enum bnf_reason reason;
     char text[256];
+    if (bnf_is_dequantized(fold, value))
+        return bnf_quantized_weight(fold, plan, node, slot, block, out, err);
     int answer = bnf_fold_weight(fold, value, block, out, &reason, err);
     if (answer != BNF_ANSWER_NO)
         return answer;
@@ -72,6 +89,8 @@ int bnf_layer_check(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, c
     if (r->bias && !bnf_values_fit(r->bias_dtype, r->bias, r->bias_count))
         return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "the folded bias of '%s' does not fit %s", text,
             bnf_dtype_name(r->bias_dtype));
+    if (w->quantized)
+        return bnf_quantized_check(fold, plan, node, w, r->factors, r->on_outer);
     if (fold->options->optimistic && bnf_pending_check_can_wait(w))
         return BNF_ANSWER_YES;
     size_t channels = w->groups * (r->channels_outer ? w->outer : w->inner);
@@ -152,7 +171,10 @@ int bnf_layer_scale(struct bnf_fold *fold, bnf_id node, uint32_t slot, const str
     bool scaled = edit->on_outer ? bnf_pending_scale_outer(fold->arena, edit->weight, edit->factors)
                                  : bnf_pending_scale_inner(fold->arena, edit->weight, edit->factors);
     const char *name = bnf_fold_name(fold, bnf_node_input(fold->graph, node, slot));
-    return scaled ? bnf_fold_attach(fold, node, slot, edit->weight, name, err) : bnf_fail_memory(err);
+    if (!scaled)
+        return bnf_fail_memory(err);
+    return edit->weight->quantized ? bnf_quantized_attach(fold, node, slot, edit->weight, err)
+                                   : bnf_fold_attach(fold, node, slot, edit->weight, name, err);
 }
 
 int bnf_layer_attach_bias(struct bnf_fold *fold, bnf_id node, uint32_t slot, struct bnf_pending *bias,
@@ -195,9 +217,7 @@ int bnf_layer_rewire_shifted(struct bnf_fold *fold, const struct bnf_plan *plan,
         return status;
     g->values[product].shape = shape;
     bnf_edit_set_output(g, node, 0, product);
-    const char *name = g->nodes[node].proto->name;
-    status = bnf_fold_add_node(
-        fold, g->nodes[node].scope, "Add", name ? name : "", product, shift, axis, result, &add, err);
+    status = bnf_fold_add_node(fold, g->nodes[node].scope, "Add", product, shift, axis, result, &add, err);
     if (!status)
         g->nodes[add].position = g->nodes[node].position;
     return status;

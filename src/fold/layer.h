@@ -10,6 +10,13 @@
 int bnf_layer_constant(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, uint32_t slot,
     enum bnf_reason dynamic, struct bnf_tensor *out, struct bnf_err *err);
 
+/* Type and extents of a layer's weight, which may be stored quantized: then without data. The same answers. */
+int bnf_layer_weight_tensor(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, uint32_t slot,
+    struct bnf_tensor *out, struct bnf_err *err);
+
+/* True when a value can be a layer's weight: a constant, quantized or not. */
+bool bnf_layer_is_weight(const struct bnf_fold *fold, bnf_id value);
+
 /* The pending weight of a layer's slot, in this block form; YES, a refusal, or BNF_ENOMEM. */
 int bnf_layer_weight(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, uint32_t slot, struct bnf_block block,
     struct bnf_pending **out, struct bnf_err *err);

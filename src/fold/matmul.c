@@ -20,7 +20,7 @@ static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
     bnf_id left = bnf_node_input(g, node, 0), right = bnf_node_input(g, node, 1);
     char text[256];
     bnf_node_text(g, node, text, sizeof text);
-    bool left_constant = bnf_fold_is_constant(fold, left), right_constant = bnf_fold_is_constant(fold, right);
+    bool left_constant = bnf_layer_is_weight(fold, left), right_constant = bnf_layer_is_weight(fold, right);
     if (left == BNF_NONE || right == BNF_NONE || left_constant == right_constant) {
         enum bnf_reason why = right == BNF_NONE ? BNF_REASON_WEIGHT_DYNAMIC
                                                 : bnf_fold_why_dynamic(fold, right, BNF_REASON_WEIGHT_DYNAMIC);
@@ -28,7 +28,7 @@ static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
     }
     struct bnf_tensor w;
     int answer =
-        bnf_layer_constant(fold, plan, node, right_constant ? 1 : 0, BNF_REASON_WEIGHT_DYNAMIC, &w, err);
+        bnf_layer_weight_tensor(fold, plan, node, right_constant ? 1 : 0, &w, err);
     if (answer)
         return answer;
     if (w.rank < 2)

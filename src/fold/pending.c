@@ -1,6 +1,7 @@
 #include "fold/pending.h"
 
 #include "base/threads.h"
+#include "fold/quantized.h"
 
 #include <math.h>
 #include <string.h>
@@ -62,7 +63,10 @@ void bnf_pending_read(const struct bnf_pending *p, size_t first, size_t count, d
         memcpy(out, p->dense + first, count * sizeof *out);
         return;
     }
-    bnf_to_double(p->base.dtype, p->base.data, first, count, out);
+    if (p->quantized)
+        bnf_quantized_read(p->quantized, first, count, out);
+    else
+        bnf_to_double(p->base.dtype, p->base.data, first, count, out);
     apply(p, first, count, &(struct bnf_factors){p->outer_scale, p->inner_scale, p->inner_shift}, out);
 }
 
@@ -358,14 +362,14 @@ static bool underflows(const struct bnf_pending *p, const struct bnf_factors *mo
 
 bool bnf_pending_check_can_wait(const struct bnf_pending *p)
 {
-    return !p->dense && p->base.dtype == BNF_DTYPE_FLOAT;
+    return !p->dense && !p->quantized && p->base.dtype == BNF_DTYPE_FLOAT;
 }
 
 enum bnf_rounding bnf_pending_check(const struct bnf_pending *p, const struct bnf_factors *more, bool channels_outer,
     const double *bias, unsigned threads)
 {
     size_t outers = p->groups * p->outer, inners = p->groups * p->inner;
-    if (p->dense)
+    if (p->dense || p->quantized)
         bnf_bug("only weights are checked as a whole");
     double later = largest_factor(more->outer, outers) * largest_factor(more->inner, inners);
     double now = largest_factor(p->outer_scale, outers) * largest_factor(p->inner_scale, inners);

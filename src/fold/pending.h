@@ -11,7 +11,8 @@
  *   table (R, …, C)              [1, R·…, C, 1]                              channels: inner
  *
  * A table takes a shift for each inner index as well: scale · element + shift.
- * A bias or another small constant is dense: its exact values in double. */
+ * A bias or another small constant is dense: its exact values in double. A quantized weight has no elements of its own:
+ * they are computed from its integers (fold/quantized.h), and saving asks for these and their scales instead. */
 #ifndef BNF_FOLD_PENDING_H
 #define BNF_FOLD_PENDING_H
 
@@ -20,6 +21,8 @@
 
 #include <stdatomic.h>
 
+struct bnf_quantized;
+
 struct bnf_pending {
     struct bnf_source source; /* what saving asks; its context is the pending itself */
     struct bnf_tensor base;   /* a weight's original elements; type and extents of both kinds */
@@ -27,6 +30,7 @@ struct bnf_pending {
     double *outer_scale, *inner_scale; /* NULL: all 1 */
     double *inner_shift;               /* added after scaling; NULL: all 0 */
     double *dense;                     /* base.count exact values; NULL for a weight */
+    struct bnf_quantized *quantized;   /* NULL: base has the elements */
     atomic_bool *unfit;                /* set by filling when a value is not finite; NULL: nobody asks */
 };
 

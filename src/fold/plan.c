@@ -216,7 +216,7 @@ int bnf_plan_walk(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_site 
 
 static int note_nodes(struct bnf_fold *fold, const struct bnf_plan *plan, struct bnf_site *site, struct bnf_err *err)
 {
-    site->into = bnf_arena_alloc(fold->arena, plan->move_count + 1, sizeof *site->into);
+    site->into = bnf_arena_alloc(fold->arena, plan->move_count + 2, sizeof *site->into);
     site->through = bnf_arena_alloc(fold->arena, plan->move_count + 1, sizeof *site->through);
     if (!site->into || !site->through)
         return bnf_fail_memory(err);
@@ -231,6 +231,8 @@ static int note_nodes(struct bnf_fold *fold, const struct bnf_plan *plan, struct
         else
             site->through[site->through_count++] = name;
     }
+    if (plan->left_count || plan->extent == BNF_EXTENT_SCALE)
+        site->into[site->into_count++] = plan->left_count ? "a lowered affine" : "an Add";
     return BNF_OK;
 }
 

@@ -69,6 +69,10 @@ BNF_DECLARE_RULE(bnf_gather_back);
 BNF_DECLARE_RULE(bnf_channelnorm_back);
 BNF_DECLARE_RULE(bnf_layernorm_back);
 
+/* quantized.c: DequantizeLinear and QuantizeLinear of what is computed, which no affine passes */
+BNF_DECLARE_RULE(bnf_dequantize_back);
+BNF_DECLARE_RULE(bnf_quantize_forward);
+
 /* recurrent.c: LSTM, GRU, RNN */
 BNF_DECLARE_RULE(bnf_recurrent_forward);
 

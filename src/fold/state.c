@@ -141,6 +141,16 @@ int bnf_fold_weight(struct bnf_fold *fold, bnf_id value, struct bnf_block block,
     return *out ? BNF_ANSWER_YES : bnf_fail_memory(err);
 }
 
+int bnf_fold_know(struct bnf_fold *fold, bnf_id value, struct bnf_pending *pending, struct bnf_err *err)
+{
+    if (!bnf_reserve(&fold->pending, &fold->pending_capacity, fold->pending_count + 1, sizeof(struct bnf_pending *)) ||
+        !bnf_table_put(&fold->pending_index, value, (bnf_id)fold->pending_count))
+        return bnf_fail_memory(err);
+    fold->pending[fold->pending_count++] = pending;
+    pending->unfit = fold->unfit;
+    return BNF_OK;
+}
+
 int bnf_fold_attach(struct bnf_fold *fold, bnf_id node, uint32_t slot, struct bnf_pending *pending, const char *hint,
     struct bnf_err *err)
 {
@@ -150,13 +160,10 @@ int bnf_fold_attach(struct bnf_fold *fold, bnf_id node, uint32_t slot, struct bn
     bnf_id value;
     int status = bnf_edit_initializer(g, g->nodes[node].scope, hint, pending->base.dtype, pending->base.dims,
         pending->base.rank, &value, err);
+    if (!status)
+        status = bnf_fold_know(fold, value, pending, err);
     if (status)
         return status;
-    if (!bnf_reserve(&fold->pending, &fold->pending_capacity, fold->pending_count + 1, sizeof(struct bnf_pending *)) ||
-        !bnf_table_put(&fold->pending_index, value, (bnf_id)fold->pending_count))
-        return bnf_fail_memory(err);
-    fold->pending[fold->pending_count++] = pending;
-    pending->unfit = fold->unfit;
     bnf_model_set_source(g->model, bnf_edit_tensor(g, value), &pending->source);
     status = bnf_edit_widen(g, node, slot + 1, err);
     if (!status)
@@ -164,11 +171,13 @@ int bnf_fold_attach(struct bnf_fold *fold, bnf_id node, uint32_t slot, struct bn
     return status;
 }
 
-int bnf_fold_add_node(struct bnf_fold *fold, bnf_id scope, const char *op, const char *hint, bnf_id input,
+int bnf_fold_add_node(struct bnf_fold *fold, bnf_id scope, const char *op, bnf_id input,
     struct bnf_pending *constant, int axis, bnf_id output, bnf_id *node, struct bnf_err *err)
 {
     struct bnf_graph *g = fold->graph;
-    const char *name = *hint ? bnf_arena_format(fold->arena, "%s.%s", hint, op) : NULL;
+    const char *name = bnf_arena_format(fold->arena, "%s.%s", g->values[output].name, op); /* as unique as the output */
+    if (!name)
+        return bnf_fail_memory(err);
     int status = bnf_edit_node(g, scope, op, name, 2, 1, node, err);
     if (!status && g->scopes[scope].opset < 7)
         status = bnf_edit_attr_int(g, *node, "broadcast", 1, err);

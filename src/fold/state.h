@@ -64,7 +64,7 @@ const char *bnf_fold_name(const struct bnf_fold *fold, bnf_id value);
 
 /* Adds a node `Mul` or `Add` (op) with value as its first input and a new constant of the given extents as its second;
  * in the old operator sets with the attributes that make it broadcast. *output is fresh unless given. */
-int bnf_fold_add_node(struct bnf_fold *fold, bnf_id scope, const char *op, const char *hint, bnf_id input,
+int bnf_fold_add_node(struct bnf_fold *fold, bnf_id scope, const char *op, bnf_id input,
     struct bnf_pending *constant, int axis, bnf_id output, bnf_id *node, struct bnf_err *err);
 
 /* The site of a node, or NULL; and its place in the arrays. */

@@ -103,14 +103,16 @@ static int vector_length(const struct bnf_shape *shape)
     return -1;
 }
 
-/* Keeps elements for a value; silently not when the scratch memory for them has run out. */
+/* Keeps elements for a value; silently not when the scratch memory's limit is reached. */
 static void keep(struct bnf_inference *all, bnf_id value, const struct bnf_vector *vector)
 {
     if (vector->count == 0)
         return; /* the shape says it all */
     struct bnf_element *copy = bnf_arena_alloc(&all->scratch, vector->count, sizeof *copy);
-    if (!copy)
+    if (!copy) {
+        all->no_memory = all->no_memory || !all->scratch.exhausted; /* of the machine's lack the result must not depend */
         return;
+    }
     memcpy(copy, vector->items, vector->count * sizeof *copy);
     all->known[value] = copy;
     all->known_count[value] = (uint32_t)vector->count;

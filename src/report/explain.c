@@ -48,6 +48,9 @@ static const char *const examples[BNF_REASON_COUNT] = {
     [BNF_REASON_ZERO_SCALE] = "gamma = 0 on channel 3, and the rule has to divide by it",
     [BNF_REASON_OVERFLOW] = "float16 weights of 300, and gamma/sqrt(var + epsilon) = 1000",
     [BNF_REASON_UNDERFLOW] = "float16 weights of 0.001, and gamma/sqrt(var + epsilon) = 1e-6",
+    [BNF_REASON_QUANT_RANGE] = "int8 weights with -128 among them and zero point 0, gamma = -0.5: no int8 is 128",
+    [BNF_REASON_QUANTIZED_BETWEEN] = "Conv(x, W) → a; QuantizeLinear(a, …) → q; DequantizeLinear(q, …) → y; "
+                                     "BatchNormalization(y, …)",
     [BNF_REASON_DTYPE] = "Conv in float16, Cast to float, BatchNormalization in float",
     [BNF_REASON_SPARSE] = "var is a sparse_initializer",
     [BNF_REASON_SHAPE_UNKNOWN] =

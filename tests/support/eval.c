@@ -412,6 +412,7 @@ static const struct {
     {"Expand", step_expand},
     {"Tile", step_tile},
     {"DepthToSpace", step_depth},
+    {"DequantizeLinear", step_dequantize},
     {"SpaceToDepth", step_depth},
     {"Flatten", flatten},
     {"Reshape", reshape},
@@ -440,7 +441,10 @@ static bool read_tensor(
     }
     *out = eval_new(&e->arena, view.dims, view.rank);
     for (size_t i = 0; i < view.count; i++) {
-        out->value[i] = bnf_tensor_at(&view, i);
+        int half = view.dtype == BNF_DTYPE_INT4 || view.dtype == BNF_DTYPE_UINT4 ? view.data[i / 2] >> 4 * (i % 2) & 15 : 0;
+        out->value[i] = view.dtype == BNF_DTYPE_INT4    ? (half ^ 8) - 8
+                        : view.dtype == BNF_DTYPE_UINT4 ? half
+                                                        : bnf_tensor_at(&view, i);
         out->mag[i] = fabs(out->value[i]);
     }
     return true;

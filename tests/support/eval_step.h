@@ -59,4 +59,7 @@ bool step_expand(struct step *step);
 bool step_tile(struct step *step);
 bool step_depth(struct step *step);
 
+/* DequantizeLinear, exactly (eval_quant.c). */
+bool step_dequantize(struct step *step);
+
 #endif

@@ -79,8 +79,9 @@ const char *gen_constant(
             (!rank || memcmp(s->dims, dims, rank * sizeof *dims) == 0) && rng_percent(&g->rng, 15))
             return s->name;
     }
-    const char *name = g->only_nodes || rng_percent(&g->rng, 15) ? in_disguise(g, role, dtype, dims, rank, values)
-                                                : initializer(g, role, dtype, dims, rank, values);
+    const char *name = g->only_nodes || rng_percent(&g->rng, 15)
+                           ? in_disguise(g, role, dtype, dims, rank, values)
+                           : initializer(g, role, dtype, dims, rank, values);
     if (g->shared_count < most_shared) {
         struct gen_shared *s = &g->shared[g->shared_count++];
         *s = (struct gen_shared){.name = name, .role = role, .dtype = dtype, .rank = rank};

@@ -86,11 +86,13 @@ bool gen_layer_fits(const struct gen_value *x, int64_t channels);
 bool gen_affine_fits(const struct gen_value *x);
 
 /* A node that reads x and writes *output. */
-Onnx__NodeProto *gen_from(struct gen *gen, const char *op_type, struct gen_value *output, const struct gen_value *x);
+Onnx__NodeProto *gen_from(
+    struct gen *gen, const char *op_type, struct gen_value *output, const struct gen_value *x);
 
-/* The same with a list of integers: an attribute of this name, or from the operator set `since` on the next input. */
-Onnx__NodeProto *gen_with(struct gen *gen, const char *op_type, struct gen_value *output, const struct gen_value *x,
-    const char *name, const int64_t *numbers, size_t count, int64_t since);
+/* The same with a list of integers: an attribute of this name, or from the operator set `since` on the next
+ * input. */
+Onnx__NodeProto *gen_with(struct gen *gen, const char *op_type, struct gen_value *output,
+    const struct gen_value *x, const char *name, const int64_t *numbers, size_t count, int64_t since);
 
 /* One output more for a node. */
 void gen_also(struct gen *gen, Onnx__NodeProto *node, const char *output);
@@ -103,17 +105,19 @@ const char *gen_random(
 /* One more input of the graph. */
 const char *gen_extra_input(struct gen *gen, const char *stem, int dtype, const int64_t *dims, size_t rank);
 
-/* gen_wide.c: the mix. `norm` is a BatchNormalization or decomposed affine, `pass` what an affine may have to get past,
- * `same` some steps (at least one) that keep the extents. */
+/* gen_wide.c: the mix. `norm` is a BatchNormalization or decomposed affine, `pass` what an affine may have to
+ * get past, `same` some steps (at least one) that keep the extents. */
 void gen_wide(struct gen *gen, const struct gen_options *options);
 struct gen_value gen_norm(struct gen *gen, const struct gen_value *x);
 struct gen_value gen_pass(struct gen *gen, const struct gen_value *x);
 struct gen_value gen_same(struct gen *gen, const struct gen_value *x);
 struct gen_value gen_any_layer(struct gen *gen, const struct gen_value *x);
 
-/* gen_through.c: transposing, reshaping and the like; gen_window.c: pools, pads, resizing; gen_absorb.c: norms, einsum,
- * quantized layers, and things with inputs of their own; gen_recurrent.c; gen_branch.c; gen_scope.c: bodies of If and
- * functions. Where something does not suit x, they give something else, or x. */
+/* gen_through.c: transposing, reshaping and the like; gen_window.c: pools, pads, resizing; gen_absorb.c:
+ * norms, einsum, quantized layers, and things with inputs of their own; gen_recurrent.c; gen_branch.c;
+ * gen_scope.c: bodies of If and functions. Where something does not suit x, they give something else, or x.
+ */
+struct gen_value gen_quantized(struct gen *gen, const struct gen_value *x);
 struct gen_value gen_pointwise(struct gen *gen, const struct gen_value *x);
 struct gen_value gen_through(struct gen *gen, const struct gen_value *x);
 struct gen_value gen_window(struct gen *gen, const struct gen_value *x);
@@ -124,8 +128,8 @@ struct gen_value gen_scope(struct gen *gen, const struct gen_value *x);
 
 /* Parts of these that others need. */
 struct gen_value gen_transpose(struct gen *gen, const struct gen_value *x, const int64_t *order);
-struct gen_value gen_slice(struct gen *gen, const struct gen_value *x, size_t axis, int64_t start, int64_t count,
-    int64_t step);
+struct gen_value gen_slice(
+    struct gen *gen, const struct gen_value *x, size_t axis, int64_t start, int64_t count, int64_t step);
 struct gen_value gen_unary(struct gen *gen, const struct gen_value *x, const char *op_type);
 
 /* gen.c: the outputs of the graph, and value_info. */

@@ -7,11 +7,19 @@
 
 enum { most_weights = 4000, most_extent = 40 };
 
-/* ---- norms */
+/* ---- norms; of two numbers or more, since one alone has no variance */
+
+static int64_t plane(const struct gen_value *x)
+{
+    int64_t volume = 1;
+    for (size_t i = 2; i < x->rank; i++)
+        volume *= x->dims[i];
+    return volume;
+}
 
 static struct gen_value instance_norm(struct gen *g, const struct gen_value *x)
 {
-    if (x->rank < 3 || x->dims[1] > most_extent)
+    if (x->rank < 3 || x->dims[1] > most_extent || plane(x) < 2)
         return gen_any_layer(g, x);
     struct gen_value y = gen_value(g, "norm", x->dims, x->rank);
     const char *scale = gen_random(g, "norm_scale", &x->dims[1], 1, -1, 2);
@@ -19,8 +27,8 @@ static struct gen_value instance_norm(struct gen *g, const struct gen_value *x)
     Onnx__NodeProto *node = gen_from(g, "InstanceNormalization", &y, x);
     make_reads(&g->make, node, scale);
     make_reads(&g->make, node, b);
-    if (rng_percent(&g->rng, 60))
-        make_float(&g->make, node, "epsilon", 1e-3f);
+    if (rng_percent(&g->rng, 90)) /* planes of one number over and over magnify rounding by 1/sqrt(epsilon) */
+        make_float(&g->make, node, "epsilon", 0.1f);
     return y;
 }
 
@@ -29,15 +37,21 @@ static struct gen_value layer_norm(struct gen *g, const struct gen_value *x)
     if (g->opset < 17 || gen_volume(x) > most_weights)
         return instance_norm(g, x);
     size_t axis = rng_percent(&g->rng, 50) ? x->rank - 1 : 1 + rng_below(&g->rng, (unsigned)x->rank - 1);
-    bool has_b = rng_percent(&g->rng, 60), from_behind = rng_percent(&g->rng, 50);
+    int64_t elements = 1;
+    for (size_t i = axis; i < x->rank; i++)
+        elements *= x->dims[i];
+    if (elements < 2)
+        return instance_norm(g, x);
+    bool plain = g->opset >= 23 && rng_percent(&g->rng, 50); /* without a mean and a shift */
+    bool has_b = rng_percent(&g->rng, 60) && !plain, from_behind = rng_percent(&g->rng, 50);
     struct gen_value y = gen_value(g, "norm", x->dims, x->rank);
     const char *scale = gen_random(g, "norm_scale", x->dims + axis, x->rank - axis, -1, 2);
     const char *b = has_b ? gen_random(g, "norm_b", x->dims + axis, x->rank - axis, -1, 1) : NULL;
-    Onnx__NodeProto *node = gen_from(g, "LayerNormalization", &y, x);
+    Onnx__NodeProto *node = gen_from(g, plain ? "RMSNormalization" : "LayerNormalization", &y, x);
     make_reads(&g->make, node, scale);
     if (b)
         make_reads(&g->make, node, b);
-    make_float(&g->make, node, "epsilon", 1e-3f);
+    make_float(&g->make, node, "epsilon", 0.1f);
     if (axis != x->rank - 1 || rng_percent(&g->rng, 50))
         make_int(&g->make, node, "axis", (int64_t)axis - (from_behind ? (int64_t)x->rank : 0));
     return y;
@@ -45,7 +59,7 @@ static struct gen_value layer_norm(struct gen *g, const struct gen_value *x)
 
 static struct gen_value group_norm(struct gen *g, const struct gen_value *x)
 {
-    if (g->opset < 18 || x->rank < 3 || x->dims[1] > most_extent)
+    if (g->opset < 18 || x->rank < 3 || x->dims[1] > most_extent || plane(x) < 2)
         return layer_norm(g, x);
     int64_t groups = x->dims[1] % 3 == 0 ? 3 : x->dims[1] % 2 == 0 ? 2 : 1;
     int64_t extent = g->opset < 21 ? groups : x->dims[1];
@@ -56,7 +70,7 @@ static struct gen_value group_norm(struct gen *g, const struct gen_value *x)
     make_reads(&g->make, node, scale);
     make_reads(&g->make, node, b);
     make_int(&g->make, node, "num_groups", groups);
-    make_float(&g->make, node, "epsilon", 1e-3f);
+    make_float(&g->make, node, "epsilon", 0.1f);
     return y;
 }
 
@@ -86,8 +100,12 @@ static struct gen_value einsum(struct gen *g, const struct gen_value *x)
         weight[0] = names[axis];
         weight[1] = 'k';
     }
-    char *equation = bnf_arena_format(&g->make.arena, "%s,%s->%s", in_front ? (kind < 2 ? weight : weight + 1) : input,
-        in_front ? input : kind < 2 ? weight : weight + 1, output);
+    char *equation =
+        bnf_arena_format(&g->make.arena, "%s,%s->%s", in_front ? (kind < 2 ? weight : weight + 1) : input,
+            in_front   ? input
+            : kind < 2 ? weight
+                       : weight + 1,
+            output);
     struct gen_value y = gen_value(g, "einsum", dims, x->rank);
     const char *w = kind < 2 ? gen_random(g, turned ? "einsum_t" : "einsum", shape, 2, -1, 1)
                              : gen_random(g, "einsum_c", &x->dims[axis], 1, -1, 1);
@@ -212,7 +230,8 @@ static const char *integers(
     for (size_t i = 0; i < count; i++)
         values[i] = (double)rng_range(&g->rng, low, high);
     const char *name = make_name(&g->make, "integers");
-    Onnx__TensorProto *tensor = make_tensor(&g->make, g->only_nodes ? "" : name, BNF_DTYPE_INT64, dims, rank, values);
+    Onnx__TensorProto *tensor =
+        make_tensor(&g->make, g->only_nodes ? "" : name, BNF_DTYPE_INT64, dims, rank, values);
     tensor->data_type = dtype;
     tensor->raw_data.len = count;
     for (size_t i = 0; i < count; i++)
@@ -236,7 +255,8 @@ static const char *quantized(struct gen *g, const int64_t *dims, size_t rank, si
     int64_t low = is_signed ? whole_range - 127 - 2 * whole_range : 1, high = is_signed ? 127 : 255;
     const char *q = integers(g, dtype, dims, rank, low, high);
     const char *scale = gen_random(g, each ? "q_scale" : "q_scale_1", &dims[axis], each, 0.002, 0.02);
-    const char *zero = has_zero ? integers(g, dtype, &dims[axis], each, is_signed ? 0 : 128, is_signed ? 2 : 128) : NULL;
+    const char *zero =
+        has_zero ? integers(g, dtype, &dims[axis], each, is_signed ? 0 : 128, is_signed ? 2 : 128) : NULL;
     const char *name = make_name(&g->make, "weight");
     Onnx__NodeProto *node = make_node(&g->make, "DequantizeLinear", name);
     make_reads(&g->make, node, q);
@@ -246,6 +266,26 @@ static const char *quantized(struct gen *g, const int64_t *dims, size_t rank, si
     if (each && (axis != 1 || rng_percent(&g->rng, 50)))
         make_int(&g->make, node, "axis", (int64_t)axis);
     return name;
+}
+
+/* A value that is rounded to small integers and back. */
+struct gen_value gen_quantized(struct gen *g, const struct gen_value *x)
+{
+    if (g->opset < 10 || g->dtype != BNF_DTYPE_FLOAT)
+        return gen_unary(g, x, "Identity");
+    const double step = 0.04;
+    const char *scale = gen_constant(g, "step", g->dtype, NULL, 0, &step);
+    const char *zero = integers(g, BNF_DTYPE_UINT8, NULL, 0, 120, 136), *name = make_name(&g->make, "coarse");
+    Onnx__NodeProto *there = make_node(&g->make, "QuantizeLinear", name);
+    gen_reads(g, there, x);
+    make_reads(&g->make, there, scale);
+    make_reads(&g->make, there, zero);
+    struct gen_value y = gen_value(g, "rounded", x->dims, x->rank);
+    Onnx__NodeProto *back = gen_node(g, "DequantizeLinear", &y);
+    make_reads(&g->make, back, name);
+    make_reads(&g->make, back, scale);
+    make_reads(&g->make, back, zero);
+    return y;
 }
 
 static struct gen_value quantized_layer(struct gen *g, const struct gen_value *x)
@@ -264,7 +304,8 @@ static struct gen_value quantized_layer(struct gen *g, const struct gen_value *x
     if (rng_percent(&g->rng, 10))
         axis = 1 - axis;
     const char *w = quantized(g, shape, x->rank, axis);
-    const char *b = has_bias || (x->rank == 2 && g->opset < 11) ? gen_random(g, "vector", &channels, 1, -1, 1) : NULL;
+    const char *b =
+        has_bias || (x->rank == 2 && g->opset < 11) ? gen_random(g, "vector", &channels, 1, -1, 1) : NULL;
     struct gen_value y = gen_value(g, "quantized", dims, x->rank);
     bool matmul = x->rank == 2 && !turned && rng_percent(&g->rng, 40);
     Onnx__NodeProto *node = gen_from(g, x->rank > 2 ? "Conv" : matmul ? "MatMul" : "Gemm", &y, x);
@@ -279,6 +320,10 @@ static struct gen_value quantized_layer(struct gen *g, const struct gen_value *x
 
 struct gen_value gen_absorb(struct gen *g, const struct gen_value *x)
 {
+    if (x->rank == 3 && rng_percent(&g->rng, 25))
+        return gen_recurrent(g, x);
+    if (g->opset >= 17 && rng_percent(&g->rng, 40)) /* the norms that only these operator sets have */
+        return rng_percent(&g->rng, 50) ? group_norm(g, x) : layer_norm(g, x);
     switch (rng_below(&g->rng, 12)) {
     case 0:
         return instance_norm(g, x);

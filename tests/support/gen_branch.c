@@ -88,7 +88,7 @@ static struct gen_value residual(struct gen *g, const struct gen_value *x)
         parts[i] = branch(g, x, 0);
     if (op[0] == 'D' || (op[0] == 'M' && op[1] == 'u' && rng_percent(&g->rng, 50)))
         parts[1] = gate(g, &parts[1], op[0] == 'D');
-    if (rng_percent(&g->rng, 8))
+    if (rng_percent(&g->rng, 8) && op[0] != 'D')
         parts[1] = parts[0]; /* both slots read one value */
     return joined(g, op, parts, count, x->dims);
 }
@@ -98,7 +98,9 @@ static struct gen_value shared(struct gen *g, const struct gen_value *x)
 {
     struct gen_value y = gen_any_layer(g, x), parts[2];
     parts[0] = gen_norm(g, &y);
-    parts[1] = rng_percent(&g->rng, 40) ? gen_norm(g, &y) : rng_percent(&g->rng, 50) ? gen_unary(g, &y, "Relu") : y;
+    parts[1] = rng_percent(&g->rng, 40)   ? gen_norm(g, &y)
+               : rng_percent(&g->rng, 50) ? gen_unary(g, &y, "Relu")
+                                          : y;
     struct gen_value z = joined(g, rng_percent(&g->rng, 70) ? "Add" : "Mul", parts, 2, y.dims);
     if (rng_percent(&g->rng, 70))
         return z;
@@ -122,8 +124,8 @@ static struct gen_value split(struct gen *g, const struct gen_value *x)
         dims[axis] = sizes[i];
         parts[i] = gen_value(g, "part", dims, x->rank);
     }
-    Onnx__NodeProto *node = told ? gen_with(g, "Split", &parts[0], x, "split", sizes, 2, 13)
-                                 : gen_from(g, "Split", &parts[0], x);
+    Onnx__NodeProto *node =
+        told ? gen_with(g, "Split", &parts[0], x, "split", sizes, 2, 13) : gen_from(g, "Split", &parts[0], x);
     gen_also(g, node, parts[1].name);
     make_int(&g->make, node, "axis", (int64_t)axis);
     if (!told && g->opset >= 18)

@@ -8,11 +8,12 @@ struct cell {
     int64_t gates;
 };
 
-static Onnx__NodeProto *cell_node(
-    struct gen *g, const struct cell *cell, const struct gen_value *x, const char *first, int64_t hidden, int64_t dirs)
+static Onnx__NodeProto *cell_node(struct gen *g, const struct cell *cell, const struct gen_value *x,
+    const char *first, int64_t hidden, int64_t dirs)
 {
     const bool lstm = cell->gates == 4;
-    const int64_t w[3] = {dirs, cell->gates * hidden, x->dims[2]}, r[3] = {dirs, cell->gates * hidden, hidden};
+    const int64_t w[3] = {dirs, cell->gates * hidden, x->dims[2]},
+                  r[3] = {dirs, cell->gates * hidden, hidden};
     const int64_t b[2] = {dirs, 2 * cell->gates * hidden}, p[2] = {dirs, 3 * hidden};
     bool has_b = rng_percent(&g->rng, 70), has_p = lstm && rng_percent(&g->rng, 25);
     const char *names[8] = {NULL};
@@ -43,7 +44,7 @@ struct gen_value gen_recurrent(struct gen *g, const struct gen_value *x)
 {
     static const struct cell cells[] = {{"LSTM", 4}, {"GRU", 3}, {"RNN", 1}};
     if (x->rank != 3 || x->dims[1] > most_features)
-        return gen_absorb(g, x);
+        return gen_any_layer(g, x);
     const struct cell *cell = &cells[rng_below(&g->rng, 3)];
     int64_t dirs = rng_range(&g->rng, 1, 2), hidden = rng_range(&g->rng, 1, 4);
     struct gen_value t = gen_transpose(g, x, (const int64_t[]){2, 0, 1});
@@ -54,8 +55,7 @@ struct gen_value gen_recurrent(struct gen *g, const struct gen_value *x)
         gen_also(g, node, last.name);
         return gen_transpose(g, &last, (const int64_t[]){1, 0, 2});
     }
-    struct gen_value y =
-        gen_value(g, "states", (const int64_t[]){x->dims[2], dirs, x->dims[0], hidden}, 4);
+    struct gen_value y = gen_value(g, "states", (const int64_t[]){x->dims[2], dirs, x->dims[0], hidden}, 4);
     cell_node(g, cell, &t, y.name, hidden, dirs);
     return gen_transpose(g, &y, (const int64_t[]){2, 1, 3, 0});
 }

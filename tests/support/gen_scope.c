@@ -22,7 +22,8 @@ static void *take(struct gen *g, size_t count, size_t size)
 
 static Onnx__GraphProto *enter(struct gen *g, struct aside *aside)
 {
-    *aside = (struct aside){g->make.graph, g->value_count, g->shared_count, g->first_shared, g->list_initializers, g->only_nodes};
+    *aside = (struct aside){
+        g->make.graph, g->value_count, g->shared_count, g->first_shared, g->list_initializers, g->only_nodes};
     Onnx__GraphProto *graph = take(g, 1, sizeof *graph);
     onnx__graph_proto__init(graph);
     graph->name = make_name(&g->make, "body");

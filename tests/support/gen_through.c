@@ -56,6 +56,8 @@ struct gen_value gen_pointwise(struct gen *g, const struct gen_value *x)
     static const char *const ops[] = {
         "Relu", "Relu", "Relu", "Relu", "Sigmoid", "Tanh", "Neg", "Neg", "Identity", "Dropout"};
     unsigned kind = rng_below(&g->rng, 15);
+    if (kind == 9 && rng_percent(&g->rng, 50))
+        return gen_quantized(g, x);
     if (kind < 10)
         return gen_unary(g, x, ops[kind]);
     if (kind == 10)
@@ -186,7 +188,8 @@ static struct gen_value squeeze(struct gen *g, const struct gen_value *x)
     size_t rank = 0, count = 0;
     for (size_t i = 0; i < x->rank; i++) {
         if (i > 0 && x->dims[i] == 1 && x->rank - count > 2 && rng_percent(&g->rng, 70))
-            axes[count++] = g->opset >= 11 && rng_percent(&g->rng, 30) ? (int64_t)i - (int64_t)x->rank : (int64_t)i;
+            axes[count++] =
+                g->opset >= 11 && rng_percent(&g->rng, 30) ? (int64_t)i - (int64_t)x->rank : (int64_t)i;
         else
             dims[rank++] = x->dims[i];
     }

@@ -195,11 +195,11 @@ static struct gen_value shrunk(struct gen *g, const struct gen_value *x)
 
 static void begin(struct gen *g, const struct gen_options *options)
 {
-    static const int64_t opsets[] = {8, 9, 9, 10, 11, 11, 12, 13, 13, 14, 15, 16, 17, 17, 18, 21};
-    static const int types[] = {BNF_DTYPE_FLOAT, BNF_DTYPE_FLOAT, BNF_DTYPE_FLOAT, BNF_DTYPE_DOUBLE,
-        BNF_DTYPE_FLOAT16};
+    static const int64_t opsets[] = {8, 9, 9, 10, 11, 11, 12, 13, 13, 14, 15, 16, 17, 17, 18, 21, 23, 23};
+    static const int types[] = {
+        BNF_DTYPE_FLOAT, BNF_DTYPE_FLOAT, BNF_DTYPE_FLOAT, BNF_DTYPE_DOUBLE, BNF_DTYPE_FLOAT16};
     static const size_t ranks[] = {2, 3, 3, 4, 4, 4, 4, 5};
-    g->opset = opsets[rng_below(&g->rng, 16)];
+    g->opset = opsets[rng_below(&g->rng, 18)];
     g->dtype = types[rng_below(&g->rng, 5)];
     if (options->dtype)
         g->dtype = options->dtype;

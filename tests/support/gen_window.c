@@ -30,7 +30,8 @@ static void place(struct gen *g, const struct gen_value *x, bool average, struct
         w->kernel[i] = rng_range(&g->rng, 1, in < 3 ? in : 3);
         w->stride[i] = rng_range(&g->rng, 1, 3);
         w->dilation[i] = !average && g->opset >= 10 && rng_percent(&g->rng, 15) ? 2 : 1;
-        w->pads[i] = w->kernel[i] > 1 && rng_percent(&g->rng, 30) ? rng_range(&g->rng, 0, w->kernel[i] - 1) : 0;
+        w->pads[i] =
+            w->kernel[i] > 1 && rng_percent(&g->rng, 30) ? rng_range(&g->rng, 0, w->kernel[i] - 1) : 0;
         w->pads[spatial + i] =
             w->kernel[i] > 1 && rng_percent(&g->rng, 30) ? rng_range(&g->rng, 0, w->kernel[i] - 1) : 0;
         int64_t reach = (w->kernel[i] - 1) * w->dilation[i] + 1;
@@ -61,6 +62,8 @@ static struct gen_value pool(struct gen *g, const struct gen_value *x)
     for (size_t i = 0; i < spatial && resolved; i++) {
         w.ceil = false;
         w.dilation[i] = 1;
+        if (w.stride[i] > w.kernel[i]) /* else SAME may ask for less than no padding */
+            w.stride[i] = w.kernel[i];
         dims[2 + i] = resolved[0] == 'V' ? (x->dims[2 + i] - w.kernel[i]) / w.stride[i] + 1
                                          : (x->dims[2 + i] + w.stride[i] - 1) / w.stride[i];
     }
@@ -92,7 +95,8 @@ static struct gen_value reduce(struct gen *g, const struct gen_value *x)
     for (size_t i = 0; i < x->rank; i++) {
         bool gone = i > 1 && rng_percent(&g->rng, 60) && (keep || x->rank - count > 2);
         if (gone)
-            axes[count++] = g->opset >= 11 && rng_percent(&g->rng, 30) ? (int64_t)i - (int64_t)x->rank : (int64_t)i;
+            axes[count++] =
+                g->opset >= 11 && rng_percent(&g->rng, 30) ? (int64_t)i - (int64_t)x->rank : (int64_t)i;
         if (!gone || keep)
             dims[rank++] = gone ? 1 : x->dims[i];
     }
@@ -154,8 +158,8 @@ static const char *floats(struct gen *g, const double *values, size_t count)
     return gen_constant(g, make_name(&g->make, "scales"), BNF_DTYPE_FLOAT, &extent, 1, values);
 }
 
-static struct gen_value upsample(struct gen *g, const struct gen_value *x, const double *scales,
-    const int64_t *dims, const char *mode)
+static struct gen_value upsample(
+    struct gen *g, const struct gen_value *x, const double *scales, const int64_t *dims, const char *mode)
 {
     struct gen_value y = gen_value(g, "resized", dims, x->rank);
     const char *constant = g->opset >= 9 ? floats(g, scales, x->rank) : NULL;
@@ -197,11 +201,12 @@ static struct gen_value resize(struct gen *g, const struct gen_value *x)
             scales[i] = 1;
         dims[i] = (int64_t)((double)dims[i] * scales[i]);
     }
-    if (gen_volume(&(struct gen_value){.rank = x->rank, .dims = {dims[0], dims[1], dims[2], dims[3], dims[4]}}) > 2000)
+    if (gen_volume(&(struct gen_value){
+            .rank = x->rank, .dims = {dims[0], dims[1], dims[2], dims[3], dims[4]}}) > 2000)
         return global_pool(g, x);
-    const char *mode = rng_percent(&g->rng, 50)                               ? "nearest"
+    const char *mode = rng_percent(&g->rng, 50)                           ? "nearest"
                        : x->rank == 4 && !old && rng_percent(&g->rng, 40) ? "cubic"
-                                                                              : "linear";
+                                                                          : "linear";
     if (old)
         return upsample(g, x, scales, dims, mode);
     struct gen_value y = gen_value(g, "resized", dims, x->rank);
@@ -232,6 +237,8 @@ struct gen_value gen_window(struct gen *g, const struct gen_value *x)
 {
     if (x->rank < 3)
         return gen_pointwise(g, x);
+    if (g->opset < 10 && rng_percent(&g->rng, 30))
+        return resize(g, x);
     switch (rng_below(&g->rng, 9)) {
     case 0:
         return global_pool(g, x);

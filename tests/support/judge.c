@@ -39,7 +39,8 @@ enum judgement judge_worst(const struct verdict *v)
     return JUDGEMENT_COUNT;
 }
 
-/* Every site has a verdict that fits its figures, and no BatchNormalization is left or lowered without a reason. */
+/* Every site has a verdict that fits its figures, and no BatchNormalization is left or lowered without a
+ * reason. */
 static void sites(const struct bnf_fold_result *r, unsigned wanted, struct verdict *v)
 {
     size_t kept = 0;
@@ -64,7 +65,8 @@ static void sites(const struct bnf_fold_result *r, unsigned wanted, struct verdi
 }
 
 /* The result has the outputs of the source, and those of its inputs that have no initializer. */
-static void interface(const struct packed *source, const struct packed *folded, unsigned wanted, struct verdict *v)
+static void interface(
+    const struct packed *source, const struct packed *folded, unsigned wanted, struct verdict *v)
 {
     struct make a, b;
     make_open(&a, source);
@@ -87,7 +89,46 @@ static void interface(const struct packed *source, const struct packed *folded, 
     make_end(&b);
 }
 
-static void prove(const struct packed *source, const struct packed *folded, unsigned wanted, struct verdict *v)
+/* Two nodes of one name; an initializer that is no input although IR < 4 wants that; a node in front of one
+ * it reads. */
+static void graph_form(const Onnx__GraphProto *graph, bool listed, unsigned wanted, struct verdict *v)
+{
+    for (size_t i = 0; i < graph->n_initializer && listed; i++) {
+        bool there = false;
+        for (size_t k = 0; k < graph->n_input && !there; k++)
+            there = strcmp(graph->input[k]->name, graph->initializer[i]->name) == 0;
+        if (!there)
+            found(v, wanted, JUDGED_MALFORMED, "initializer '%s' is no input, which IR < 4 asks for",
+                graph->initializer[i]->name);
+    }
+    for (size_t i = 0; i < graph->n_node; i++) {
+        const Onnx__NodeProto *node = graph->node[i];
+        for (size_t k = 0; k < i; k++) {
+            const Onnx__NodeProto *before = graph->node[k];
+            if (node->name && *node->name && before->name && strcmp(before->name, node->name) == 0)
+                found(v, wanted, JUDGED_MALFORMED, "two nodes are called '%s'", node->name);
+            for (size_t j = 0; j < before->n_input; j++)
+                for (size_t o = 0; o < node->n_output; o++)
+                    if (*before->input[j] && strcmp(before->input[j], node->output[o]) == 0)
+                        found(v, wanted, JUDGED_MALFORMED, "'%s' is read in front of the node that makes it",
+                            before->input[j]);
+        }
+        for (size_t k = 0; k < node->n_attribute; k++)
+            if (node->attribute[k]->g)
+                graph_form(node->attribute[k]->g, listed, wanted, v);
+    }
+}
+
+static void form(const struct packed *folded, unsigned wanted, struct verdict *v)
+{
+    struct make m;
+    make_open(&m, folded);
+    graph_form(m.graph, m.model->ir_version < 4, wanted, v);
+    make_end(&m);
+}
+
+static void prove(
+    const struct packed *source, const struct packed *folded, unsigned wanted, struct verdict *v)
 {
     char text[400];
     int verdict = prove_packed(source, folded, text, sizeof text);
@@ -146,6 +187,8 @@ void judge(const struct packed *source, unsigned wanted, struct packed *folded, 
     } else {
         sites(&result, wanted, v);
         interface(source, folded, wanted, v);
+        if (result.changed)
+            form(folded, wanted, v);
         const unsigned proof = 1 << JUDGED_REFUTED | 1 << JUDGED_UNPROVED | 1 << JUDGED_PROOF_ERROR;
         const unsigned runs = 1 << JUDGED_DIFFERENT | 1 << JUDGED_INCOMPLETE | 1 << JUDGED_RUN_ERROR;
         if (wanted & proof)

@@ -5,18 +5,19 @@
 #include "support/folding.h"
 
 /* JUDGEMENT(name, printed), worst first. */
-#define JUDGEMENTS                                                                                             \
-    JUDGEMENT(CRASH, "crash")                                                                                  \
-    JUDGEMENT(INVALID, "invalid model")                                                                        \
-    JUDGEMENT(FOLD_ERROR, "fold error")                                                                        \
-    JUDGEMENT(INTERFACE, "interface changed")                                                                  \
-    JUDGEMENT(NO_REASON, "no reason")                                                                          \
-    JUDGEMENT(REFUTED, "refuted")                                                                              \
-    JUDGEMENT(DIFFERENT, "runs differ")                                                                        \
-    JUDGEMENT(PROOF_ERROR, "proof error")                                                                      \
-    JUDGEMENT(RUN_ERROR, "run error")                                                                          \
-    JUDGEMENT(SECOND_FOLD, "second fold")                                                                      \
-    JUDGEMENT(UNPROVED, "unproved")                                                                            \
+#define JUDGEMENTS                            \
+    JUDGEMENT(CRASH, "crash")                 \
+    JUDGEMENT(INVALID, "invalid model")       \
+    JUDGEMENT(FOLD_ERROR, "fold error")       \
+    JUDGEMENT(INTERFACE, "interface changed") \
+    JUDGEMENT(MALFORMED, "malformed result")  \
+    JUDGEMENT(NO_REASON, "no reason")         \
+    JUDGEMENT(REFUTED, "refuted")             \
+    JUDGEMENT(DIFFERENT, "runs differ")       \
+    JUDGEMENT(PROOF_ERROR, "proof error")     \
+    JUDGEMENT(RUN_ERROR, "run error")         \
+    JUDGEMENT(SECOND_FOLD, "second fold")     \
+    JUDGEMENT(UNPROVED, "unproved")           \
     JUDGEMENT(INCOMPLETE, "runs incomplete")
 
 enum judgement {
@@ -41,8 +42,8 @@ const char *judgement_name(enum judgement judgement);
 /* The first, that is worst, of those found; JUDGEMENT_COUNT when nothing was found. */
 enum judgement judge_worst(const struct verdict *verdict);
 
-/* Folds the model and asks the judges of these bits. The result goes to *folded (its bytes are NULL after an error);
- * the caller frees it. */
+/* Folds the model and asks the judges of these bits. The result goes to *folded (its bytes are NULL after an
+ * error); the caller frees it. */
 void judge(const struct packed *source, unsigned wanted, struct packed *folded, struct verdict *verdict);
 
 #endif

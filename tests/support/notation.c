@@ -153,6 +153,15 @@ static double random_number(uint64_t *state)
     return (double)(*state >> 40) / (double)(1 << 23) - 1;
 }
 
+/* The same for an integer type of up to 16 bits: most of its range; ±1000 for wider ones. */
+static double random_integer(int dtype, double random)
+{
+    unsigned bits = bnf_dtype_bits(dtype);
+    bool is_unsigned = dtype == BNF_DTYPE_UINT4 || dtype == BNF_DTYPE_UINT8 || dtype == BNF_DTYPE_UINT16;
+    double half = bits > 16 ? 1000 : (double)(1 << (bits - 1)) - 1;
+    return (is_unsigned ? half + 1 : 0) + (double)(int)(random * half);
+}
+
 /* Elements: rand, pos, ones, zeros, or one number for each; `end` is what comes after numbers. */
 static void elements(struct reader *r, Onnx__TensorProto *tensor, size_t count)
 {
@@ -163,6 +172,8 @@ static void elements(struct reader *r, Onnx__TensorProto *tensor, size_t count)
     bool is_one = strncmp(r->at, "ones", 4) == 0, is_zero = strncmp(r->at, "zeros", 5) == 0;
     for (size_t i = 0; i < count; i++) {
         double random = random_number(&state);
+        if (is_random && bnf_dtype_is_integer(tensor->data_type) && tensor->data_type != BNF_DTYPE_BOOL)
+            random = random_integer(tensor->data_type, random);
         x[i] = is_random ? random : is_positive ? 0.25 + (random + 1) : is_one ? 1 : 0;
     }
     if (is_random || is_positive || is_one || is_zero) {
@@ -179,10 +190,12 @@ static void elements(struct reader *r, Onnx__TensorProto *tensor, size_t count)
         }
     }
     unsigned bits = bnf_dtype_bits(tensor->data_type);
-    uint8_t *bytes = get(r, count, bits / 8);
+    uint8_t *bytes = get(r, (count * bits + 7) / 8, 1);
     for (size_t i = 0; i < count; i++) {
         if (bnf_dtype_is_float(tensor->data_type)) {
             bnf_from_double(tensor->data_type, &x[i], 1, bytes, i);
+        } else if (bits == 4) {
+            bytes[i / 2] = (uint8_t)(bytes[i / 2] | ((int)x[i] & 15) << (i % 2 ? 4 : 0));
         } else {
             int64_t number = (int64_t)x[i];
             memcpy(bytes + i * bits / 8, &number, bits / 8); /* little-endian: the low bytes */
@@ -190,7 +203,7 @@ static void elements(struct reader *r, Onnx__TensorProto *tensor, size_t count)
     }
     tensor->has_raw_data = true;
     tensor->raw_data.data = bytes;
-    tensor->raw_data.len = count * bits / 8;
+    tensor->raw_data.len = (count * bits + 7) / 8;
 }
 
 static Onnx__TensorProto *new_tensor(struct reader *r, char *name, int dtype)

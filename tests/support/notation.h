@@ -16,7 +16,8 @@
  *                                           `init` in it is a Constant node, `domain.Name:overload` has an overload
  *     y = Op(x) epsilon=@eps pads=@p:ints   attributes that the function's caller gives (:int, :ints; else a float)
  *
- * `rand` fills with numbers that depend on the initializer's name only, in about ±1. An empty input is `_`. Mistakes end
+ * `rand` fills with numbers that depend on the initializer's name only, in about ±1, or over most of a small integer
+ * type's range. An empty input is `_`. Mistakes end
  * the program. */
 #ifndef BNF_TESTS_NOTATION_H
 #define BNF_TESTS_NOTATION_H

@@ -7,8 +7,8 @@
 /* True when a model shows what is looked for. */
 typedef bool shrink_test(const struct packed *model, void *context);
 
-/* The smallest model found that passes the test, on the heap: inner values become outputs or inputs, nodes are left out
- * where their input has their output's shape. */
+/* The smallest model found that passes the test, on the heap: inner values become outputs or inputs, nodes
+ * are left out where their input has their output's shape. */
 struct packed shrink(const struct packed *model, shrink_test *test, void *context);
 
 /* The operators of a model, "Conv Transpose BatchNormalization"; bodies in braces. */

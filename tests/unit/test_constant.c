@@ -189,6 +189,23 @@ static const struct constant_case numbers[] = {
         "p int64[]{-9223372036854775807}; q int64[]{-2}; r int64[]{-3}; s int32[1]{-2147483648}; t not after "
         "all; "
         "w uint8[1]{4}"},
+    {"DequantizeLinear of a bias",
+        "init q int32 3 1 -2 3; init k float () 0.5; init e float 3 1 2 3; init z int32 3 1 1 1; y = DequantizeLinear(q, k); "
+        "w = DequantizeLinear(q, e, z) axis=0; init u uint8 () 200; init o uint8 () 128; init h float 1 0.25; "
+        "v = DequantizeLinear(u, h, o)",
+        "y float[3]{0.5 -1 1.5}; w float[3]{0 -6 6}; v float[]{18}"},
+    {"DequantizeLinear rounds once",
+        "opset 19; init q int32 1 16777217; init k float () 3; y = DequantizeLinear(q, k); init h float16 () 0.0999755859375; "
+        "init r int8 1 3; z = DequantizeLinear(r, h)",
+        "y float[1]{50331652}; z float16[1]{0.299804688}"},
+    {"DequantizeLinear of a weight is left to its layer",
+        "init q int8 2,2 1 2 3 4; init k float () 0.5; y = DequantizeLinear(q, k); init r int8 1,1 1; z = DequantizeLinear(r, k)",
+        "y no; z no"},
+    {"DequantizeLinear of what does not fit",
+        "opset 21; init q int8 2 1 2; init k float 2 1 2; y = DequantizeLinear(q, k); init l float 3 1 2 3; "
+        "z = DequantizeLinear(q, l) axis=0; init e float () 1; init o uint8 () 0; w = DequantizeLinear(q, e, o); "
+        "b = DequantizeLinear(q, k) axis=0 block_size=1; init f float8e4m3fn 2 0 0; v = DequantizeLinear(f, e)",
+        "y not after all; z not after all; w not after all; b not after all; v not after all"},
     {"unsigned division", "init a uint64 1 -1; init b uint64 1 2; y = Div(a, b)",
         "y uint64[1]{9223372036854775807}"},
     {"broadcast",

@@ -66,6 +66,22 @@ static void test_cut(void **state)
     }
 }
 
+/* Names of a model can be any bytes. */
+static void test_clean(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{"a\x1b[2Jb", "a?[2Jb"}, {"\xff\xfe", "??"}, {"é\xc3", "é?"},
+        {"\xed\xa0\x80", "???"}, {"\xc2\x9b", "??"}, {"\xc2\xa0→", "\xc2\xa0→"}, {"a\nb\tc\x7f", "a?b?c?"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bnf_err err = {0};
+        bnf_fail(&err, BNF_EINPUT, "%s", cases[i][0]);
+        assert_string_equal(err.text, cases[i][1]);
+        bnf_fail(&err, BNF_EINPUT, "%s", "");
+        bnf_fail_at(&err, "%s", cases[i][0]);
+        assert_memory_equal(err.text, cases[i][1], strlen(cases[i][1]));
+    }
+}
+
 static void test_status_exit(void **state)
 {
     (void)state;
@@ -117,6 +133,7 @@ int main(void)
         cmocka_unit_test(test_fail),
         cmocka_unit_test(test_fail_at),
         cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_clean),
         cmocka_unit_test(test_status_exit),
         cmocka_unit_test(test_bug),
     };

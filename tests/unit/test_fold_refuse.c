@@ -134,6 +134,7 @@ static void test_every_reason_is_produced(void **state)
         "shape-unknown", "broadcast", "zero-scale", "dtype", "affine-captured",
         "window", "negative-scale", /* test_fold_pool.c */
         "resize",                   /* test_fold_pad.c */
+        "quant-range", "quantized-between", /* test_fold_quantized.c */
     };
     for (enum bnf_reason r = BNF_REASON_NONE + 1; r < BNF_REASON_COUNT; r++) {
         bool found = false;

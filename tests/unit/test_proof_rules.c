@@ -34,7 +34,7 @@ static void test_interface(void **state)
         {"1: frozen default", IN "init W float 1,2,4,4 rand; input W; y = Add(x, W)",
             IN "init W float 1,2,4,4 rand; y = Add(x, W)", PROVED, NULL, 0, 0},
         {"1: frozen to another value", IN "init W float 1,2,4,4 zeros; input W; y = Add(x, W)",
-            IN "init W float 1,2,4,4 ones; y = Add(x, W)", REFUTED, "shift on element [0,0,0,0] is 1 instead of 0", 0, 0},
+            IN "init W float 1,2,4,4 ones; y = Add(x, W)", REFUTED, "shift on channel 0 is 1 instead of 0", 0, 0},
         {"1: default missing, kept overridable", IN "init W float 1,2,4,4 rand; input W; y = Add(x, W)",
             IN "init W float 1,2,4,4 rand; y = Add(x, W)", REFUTED, "'W'", 0, true},
         {"1: another default, kept overridable", IN "init W float 1,2,4,4 zeros; input W; y = Add(x, W)",
