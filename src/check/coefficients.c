@@ -62,10 +62,10 @@ static void load(const struct bnf_core *layout, const struct bnf_weights *w, boo
 {
     const struct bnf_tensor *t = w->tensor;
     if (!transposed)
-        bnf_to_double(t->dtype, t->data, first, count, out);
+        bnf_weights_read(t, w->quant, first, count, out);
     for (size_t i = 0; i < count && transposed; i++) {
         size_t row = (first + i) / layout->cols, col = (first + i) % layout->cols;
-        bnf_to_double(t->dtype, t->data, col * layout->rows + row, 1, out + i);
+        bnf_weights_read(t, w->quant, col * layout->rows + row, 1, out + i);
     }
     scale(layout, w, first, count, out);
 }
@@ -166,9 +166,10 @@ int bnf_weights_compare(const struct bnf_core *layout, const struct bnf_weights 
     const struct bnf_weights *new, bool transposed, double stop, unsigned threads, struct bnf_worst *worst)
 {
     size_t count = ref->tensor->count, pieces = (count + PIECE - 1) / PIECE;
-    int dtype = ref->tensor->dtype;
+    int dtype = layout->dtype;
     *worst = (struct bnf_worst){0};
     if (!ref->row && !ref->col && !new->row && !new->col && !transposed &&
+        ref->tensor->dtype == new->tensor->dtype && bnf_quant_same(ref->quant, new->quant) &&
         memcmp(ref->tensor->data, new->tensor->data, ref->tensor->bytes) == 0)
         return BNF_OK;
     struct bnf_worst *all = bnf_alloc(pieces, sizeof *all);
@@ -249,7 +250,7 @@ bool bnf_weights_shift(
     for (size_t row = 0; s && rest && row < core->rows; row++)
         for (size_t col = 0; col < core->cols; col += CHUNK) {
             size_t count = core->cols - col < CHUNK ? core->cols - col : CHUNK;
-            bnf_to_double(t->dtype, t->data, row * core->cols + col, count, w);
+            bnf_weights_read(t, &core->weight_quant, row * core->cols + col, count, w);
             (core->rows_out ? shift_row : shift_column)(s, row, col, w, count);
         }
     for (size_t o = 0; s && rest && o < core->out_channels; o++)

@@ -181,9 +181,9 @@ enum bnf_outcome bnf_geometry_compare(struct bnf_prover *p, const struct bnf_cor
     const Onnx__NodeProto *proto[2];
     for (int i = 0; i < 2; i++)
         proto[i] = p->side[i].graph.nodes[core[i].node].proto;
-    if (a->dtype != b->dtype) {
-        bnf_say(p, "the weights are %s, but %s in the reference", bnf_dtype_name(b->dtype),
-            bnf_dtype_name(a->dtype));
+    if (core[0].dtype != core[1].dtype) {
+        bnf_say(p, "the weights are %s, but %s in the reference", bnf_dtype_name(core[1].dtype),
+            bnf_dtype_name(core[0].dtype));
         return BNF_DIFFERENT;
     }
     if (a->rank != b->rank || memcmp(a->dims, b->dims, a->rank * sizeof *a->dims) != 0) {

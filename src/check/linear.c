@@ -10,26 +10,27 @@
 
 /* ---- recognizing ---- */
 
-static const struct bnf_tensor *float_constant(struct bnf_prover *p, struct bnf_side *side, bnf_id value)
+static bool read_weight(struct bnf_prover *p, struct bnf_side *side, bnf_id value, struct bnf_core *core)
 {
-    const struct bnf_tensor *t = bnf_side_constant(p, side, value);
-    return t && bnf_dtype_is_float(t->dtype) && t->count > 0 ? t : NULL;
+    core->weight = bnf_weights_of(p, side, value, &core->weight_quant, &core->dtype);
+    return core->weight != NULL;
 }
 
 static bool read_bias(struct bnf_prover *p, struct bnf_side *side, bnf_id value, struct bnf_core *core)
 {
     if (value == BNF_NONE)
         return true;
-    core->bias = float_constant(p, side, value);
-    return core->bias && core->bias->dtype == core->weight->dtype;
+    int dtype = 0;
+    core->bias = bnf_weights_of(p, side, value, &core->bias_quant, &dtype);
+    return core->bias && dtype == core->dtype;
 }
 
 static bool read_conv(struct bnf_prover *p, struct bnf_side *side, struct bnf_core *core)
 {
     const struct bnf_graph *g = &side->graph;
     core->data = bnf_node_input(g, core->node, 0);
-    core->weight = float_constant(p, side, bnf_node_input(g, core->node, 1));
-    if (core->data == BNF_NONE || !core->weight || !bnf_geometry_read(p, side, core) ||
+    if (core->data == BNF_NONE || !read_weight(p, side, bnf_node_input(g, core->node, 1), core) ||
+        !bnf_geometry_read(p, side, core) ||
         !read_bias(p, side, bnf_node_input(g, core->node, 2), core))
         return false;
     return !core->bias || (core->bias->rank == 1 && core->bias->count == core->out_channels);
@@ -55,8 +56,8 @@ static bool read_gemm(struct bnf_prover *p, struct bnf_side *side, struct bnf_co
     const struct bnf_graph *g = &side->graph;
     const Onnx__NodeProto *proto = g->nodes[core->node].proto;
     core->data = bnf_node_input(g, core->node, 0);
-    core->weight = float_constant(p, side, bnf_node_input(g, core->node, 1));
-    if (core->data == BNF_NONE || !core->weight || core->weight->rank != 2 ||
+    if (core->data == BNF_NONE || !read_weight(p, side, bnf_node_input(g, core->node, 1), core) ||
+        core->weight->rank != 2 ||
         !read_bias(p, side, bnf_node_input(g, core->node, 2), core))
         return false;
     core->alpha = (double)bnf_attr_float(proto, "alpha", 1);
@@ -77,13 +78,12 @@ static bool read_matmul(struct bnf_prover *p, struct bnf_side *side, struct bnf_
     bnf_id a = bnf_node_input(g, core->node, 0), b = bnf_node_input(g, core->node, 1);
     if (a == BNF_NONE || b == BNF_NONE)
         return false;
-    bool left = bnf_is_constant(&side->constants, a);
-    if (left == bnf_is_constant(&side->constants, b))
+    bool left = bnf_are_weights(side, a);
+    if (left == bnf_are_weights(side, b))
         return false;
     core->weight_left = left;
     core->data = left ? b : a;
-    core->weight = float_constant(p, side, left ? a : b);
-    if (!core->weight || core->weight->rank < 2)
+    if (!read_weight(p, side, left ? a : b, core) || core->weight->rank < 2)
         return false;
     lay_out_product(core, false);
     int x = g->values[core->data].shape.rank, w = (int)core->weight->rank, wide = x > w ? x : w;
@@ -145,9 +145,9 @@ static bool same_matrices(const struct bnf_core *a, const struct bnf_core *b)
 
 static enum bnf_outcome compare_products(struct bnf_prover *p, const struct bnf_core core[2])
 {
-    if (core[0].weight->dtype != core[1].weight->dtype) {
-        bnf_say(p, "the weights are %s, but %s in the reference", bnf_dtype_name(core[1].weight->dtype),
-            bnf_dtype_name(core[0].weight->dtype));
+    if (core[0].dtype != core[1].dtype) {
+        bnf_say(p, "the weights are %s, but %s in the reference", bnf_dtype_name(core[1].dtype),
+            bnf_dtype_name(core[0].dtype));
         return BNF_DIFFERENT;
     }
     if (core[0].weight_left != core[1].weight_left || core[0].trans_a != core[1].trans_a ||

@@ -30,6 +30,7 @@ static bool weigh(struct bnf_prover *p, struct bnf_arena *arena, struct effectiv
     const struct bnf_normal *on_rows = c->rows_out ? e->post : e->pre,
                             *on_cols = c->rows_out ? e->pre : e->post;
     e->weights.tensor = c->weight;
+    e->weights.quant = &c->weight_quant;
     if (on_rows || c->alpha != 1) {
         double *row = numbers(p, arena, c->rows);
         if (!row)
@@ -60,7 +61,10 @@ static double stored_bias(const struct bnf_core *core, size_t row, size_t channe
         return 0;
     size_t width = b->rank ? (size_t)b->dims[b->rank - 1] : 1;
     size_t height = b->count / width;
-    return core->beta * bnf_tensor_at(b, (height == 1 ? 0 : row) * width + (width == 1 ? 0 : channel));
+    double value;
+    bnf_weights_read(
+        b, &core->bias_quant, (height == 1 ? 0 : row) * width + (width == 1 ? 0 : channel), 1, &value);
+    return core->beta * value;
 }
 
 static bool bias(struct bnf_prover *p, struct bnf_arena *arena, struct effective *e)
@@ -109,7 +113,7 @@ static enum bnf_outcome compare_weights(
     struct bnf_prover *p, const struct effective e[2], struct bnf_tally *tally)
 {
     const struct bnf_core *ref = e[0].core;
-    int dtype = ref->weight->dtype;
+    int dtype = ref->dtype;
     unsigned tensors =
         1 + (e[1].pre ? e[1].pre->scale_tensors : 0) + (e[1].post ? e[1].post->scale_tensors : 0);
     double limit = bnf_limit(p, dtype, tensors);
@@ -142,7 +146,7 @@ static unsigned bias_tensors(
 static enum bnf_outcome compare_biases(
     struct bnf_prover *p, const struct effective e[2], struct bnf_tally *tally)
 {
-    int dtype = e[0].core->weight->dtype;
+    int dtype = e[0].core->dtype;
     size_t n = e[0].core->out_channels;
     size_t rows = e[0].bias_rows > e[1].bias_rows ? e[0].bias_rows : e[1].bias_rows;
     const struct bnf_normal *post = e[1].post;
@@ -151,6 +155,11 @@ static enum bnf_outcome compare_biases(
     size_t where = 0;
     if ((e[0].bias_rows != rows && e[0].bias_rows != 1) || (e[1].bias_rows != rows && e[1].bias_rows != 1)) {
         bnf_say(p, "the bias has %zu rows instead of %zu", e[1].bias_rows, e[0].bias_rows);
+        return BNF_DIFFERENT;
+    }
+    const struct bnf_shape *x = &p->side[1].graph.values[e[1].core->data].shape;
+    if (e[0].bias_rows < rows && !(x->rank == 2 && x->dims[e[1].core->trans_a ? 1 : 0] == (int64_t)rows)) {
+        bnf_say(p, "the bias has %zu rows, whatever the data has", e[1].bias_rows);
         return BNF_DIFFERENT;
     }
     if (!e[0].biased && !e[1].biased)
@@ -216,6 +225,10 @@ static bool additions(struct bnf_prover *p, const struct bnf_side *side, struct 
 static enum bnf_outcome compare_coefficients(struct bnf_prover *p, struct effective e[2],
     struct bnf_arena *arena, const struct bnf_normal **added, struct bnf_tally *tally)
 {
+    if (e[1].core->weight_quant.broken || e[1].core->bias_quant.broken) {
+        bnf_say(p, "the scale and the zero point of a DequantizeLinear do not fit its integers");
+        return BNF_DIFFERENT;
+    }
     for (int i = 0; i < 2; i++)
         if (!weigh(p, arena, &e[i]) || !bias(p, arena, &e[i]))
             return BNF_UNKNOWN;
@@ -233,8 +246,8 @@ static enum bnf_outcome compare_coefficients(struct bnf_prover *p, struct effect
 /* Behind implicit padding a shift cannot become a bias: the padded zeros would be shifted, too. The scales
  * may differ between the two models, what is shifted in front of them may not. pre becomes the scales alone.
  */
-static enum bnf_outcome part_shifts(
-    struct bnf_prover *p, struct bnf_arena *arena, struct effective e[2], int dtype, struct bnf_tally *tally)
+static enum bnf_outcome part_shifts(struct bnf_prover *p, struct bnf_arena *arena, struct effective e[2],
+    bool passes, int dtype, struct bnf_tally *tally)
 {
     const struct bnf_normal *scale[2], *offset[2];
     for (int i = 0; i < 2; i++)
@@ -244,7 +257,25 @@ static enum bnf_outcome part_shifts(
         }
     bool explaining = p->explaining;
     p->explaining = false; /* what is said below is said better */
-    enum bnf_outcome outcome = bnf_normal_compare(p, offset[0], offset[1], dtype, tally);
+    struct bnf_tally inner = *tally;
+    enum bnf_outcome outcome = bnf_normal_compare(p, offset[0], offset[1], dtype, &inner);
+    const struct bnf_normal *rest;
+    if (outcome == BNF_EQUAL) {
+        *tally = inner;
+    } else if (passes && bnf_normal_difference(
+                             p, arena, offset[0], offset[1], e[0].core->in_axis, dtype, tally, &rest)) {
+        /* A shift along the channels is left over, which the candidate has as a bias. */
+        struct bnf_normal *exact = bnf_normal_new(p, arena, -1, NULL);
+        outcome = BNF_UNKNOWN;
+        if (exact) {
+            exact->scale[0] = 1;
+            exact->shifts = true;
+            exact->shift_tensors = offset[1]->shift_tensors + 1;
+            if (bnf_normal_compose(p, arena, scale[0], rest, &scale[0]) &&
+                bnf_normal_compose(p, arena, scale[1], exact, &scale[1]))
+                outcome = BNF_EQUAL;
+        }
+    }
     p->explaining = explaining;
     if (outcome != BNF_EQUAL)
         bnf_say(
@@ -271,7 +302,7 @@ static bool same_numbers(const struct bnf_normal *a, const struct bnf_normal *b)
 static enum bnf_outcome compare_with_maps(struct bnf_prover *p, struct effective e[2], bool passes,
     struct bnf_arena *arena, const struct bnf_normal **added, struct bnf_tally *tally)
 {
-    int dtype = e[0].core->weight->dtype;
+    int dtype = e[0].core->dtype;
     if (same_numbers(e[0].pre, e[1].pre)) {
         e[0].pre = e[1].pre = NULL;
         return compare_coefficients(p, e, arena, added, tally);
@@ -292,15 +323,20 @@ static enum bnf_outcome compare_with_maps(struct bnf_prover *p, struct effective
             e[0].pre = e[1].pre = NULL;
             return compare_coefficients(p, e, arena, added, tally);
         }
+        bool product = e[0].core->kind == BNF_CORE_PRODUCT;
+        p->explaining &= mergeable && !product;
+        enum bnf_outcome outcome = part_shifts(p, arena, e, passes, dtype, tally);
+        p->explaining = explaining;
+        if (outcome == BNF_EQUAL && bnf_core_receives(e[0].core, e[0].pre) &&
+            bnf_core_receives(e[1].core, e[1].pre))
+            return compare_coefficients(p, e, arena, added, tally);
         if (!mergeable)
             return same;
-        if (e[0].core->kind == BNF_CORE_PRODUCT) {
+        if (product) {
             bnf_say(p, "a shift in front of several matrices at once is not worked out");
             return BNF_UNKNOWN;
         }
-        enum bnf_outcome outcome = part_shifts(p, arena, e, dtype, tally);
-        if (outcome != BNF_EQUAL)
-            return e[0].core->pads_unknown || e[1].core->pads_unknown ? BNF_UNKNOWN : outcome;
+        return e[0].core->pads_unknown || e[1].core->pads_unknown ? BNF_UNKNOWN : outcome;
     }
     return compare_coefficients(p, e, arena, added, tally);
 }
@@ -327,7 +363,7 @@ static enum bnf_outcome compare_cores(struct bnf_prover *p, const struct bnf_cor
     bool passes = core[0].passes_shift;
     if (core[0].unwrapped || core[1].unwrapped) {
         const double fill[2] = {core[0].fill, core[1].fill};
-        outcome = bnf_fills_compare(p, arena, fill, none, pre, core[0].weight->dtype, tally);
+        outcome = bnf_fills_compare(p, arena, fill, none, pre, core[0].dtype, tally);
         if (outcome != BNF_EQUAL)
             return outcome;
         passes = true; /* what surrounds the data is the same number in front of the maps */

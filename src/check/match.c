@@ -147,6 +147,24 @@ static bool reads_extents(const struct bnf_graph *g, bnf_id node)
     return bnf_node_is(g, node, "Shape") || bnf_node_is(g, node, "Size");
 }
 
+/* Values that are maps of the same function have the same shape. */
+static bool have_related_shapes(struct bnf_prover *p, const bnf_id node[2])
+{
+    static const struct bnf_normal *const none[2] = {NULL, NULL};
+    const struct bnf_graph *g[2] = {&p->side[0].graph, &p->side[1].graph};
+    const bnf_id value[2] = {bnf_node_input(g[0], node[0], 0), bnf_node_input(g[1], node[1], 0)};
+    if ((!bnf_node_is(g[0], node[0], "Shape") && !bnf_node_is(g[0], node[0], "Size")) || value[0] == BNF_NONE ||
+        value[1] == BNF_NONE || p->explaining)
+        return false;
+    struct bnf_arena arena;
+    const struct bnf_normal *out[2];
+    struct bnf_tally tally = {.sub = {BNF_NONE, BNF_NONE}};
+    bnf_arena_init(&arena, 0);
+    bool related = bnf_relate(p, value, none, &arena, out, &tally) == BNF_EQUAL;
+    bnf_arena_free(&arena);
+    return related;
+}
+
 static enum bnf_outcome compare_inputs(struct bnf_prover *p, const bnf_id node[2], struct bnf_tally *tally)
 {
     const struct bnf_graph *g[2] = {&p->side[0].graph, &p->side[1].graph};
@@ -164,6 +182,8 @@ static enum bnf_outcome compare_inputs(struct bnf_prover *p, const bnf_id node[2
             blame(p, tally, ref, new);
         outcome = worse(outcome, one);
     }
+    if (outcome != BNF_EQUAL && have_related_shapes(p, node))
+        return BNF_EQUAL;
     if (outcome != BNF_EQUAL && commutes(g[0], node[0]) && commutes(g[1], node[1])) {
         bool crossed = true;
         for (uint32_t slot = 0; slot < 2 && crossed; slot++) {
@@ -403,6 +423,14 @@ static enum bnf_outcome compare_unmapped(
     return outcome;
 }
 
+/* Does the candidate compute it by an operator that no implementation would run, and the reference not? */
+static bool is_malformed(struct bnf_prover *p, const bnf_id end[2], char *text, size_t room)
+{
+    char other[200];
+    return bnf_misfits(p, &p->side[1], p->side[1].graph.values[end[1]].producer, text, room) &&
+           !bnf_misfits(p, &p->side[0], p->side[0].graph.values[end[0]].producer, other, sizeof other);
+}
+
 /* Compares what the two chains end in, with the maps that lead there. */
 static enum bnf_outcome compare_ends(
     struct bnf_prover *p, const struct bnf_chain chain[2], int dtype, struct bnf_tally *tally)
@@ -410,6 +438,7 @@ static enum bnf_outcome compare_ends(
     const struct bnf_normal *map[2];
     const struct bnf_tensor *constant[2];
     struct bnf_core core[2];
+    char text[200];
     bnf_id end[2];
     bool cores = true, takes = true;
     enum bnf_outcome outcome = BNF_UNKNOWN;
@@ -419,6 +448,12 @@ static enum bnf_outcome compare_ends(
         constant[i] = bnf_side_constant(p, &p->side[i], end[i]);
         cores = cores && bnf_core_of(p, &p->side[i], end[i], &core[i]);
         takes = cores && takes && bnf_core_takes(&core[i], map[i]);
+    }
+    if (is_malformed(p, end, text, sizeof text)) {
+        if (takes && p->explaining && bnf_core_kinds_compare(p, core) != BNF_EQUAL)
+            return BNF_DIFFERENT; /* which says more */
+        bnf_say(p, "what the candidate computes it by does not fit together: %s", text);
+        return BNF_DIFFERENT;
     }
     if (constant[0] && constant[1])
         return bnf_mapped_constants_compare(p, constant, map, tally);

@@ -202,10 +202,11 @@ static bool pointwise_map(struct bnf_prover *p, struct bnf_side *side, bnf_id no
 {
     const struct bnf_graph *g = &side->graph;
     bnf_id bias = bnf_node_input(g, node, 2);
+    char text[200];
     const struct bnf_tensor *w = bnf_side_constant(p, side, bnf_node_input(g, node, 1)), *b = NULL;
     if (!w || !bnf_dtype_is_float(w->dtype) || w->rank < 3 || w->count == 0 ||
         (int64_t)w->count != w->dims[0] || bnf_attr_int(g->nodes[node].proto, "group", 1) != w->dims[0] ||
-        !bnf_geometry_is_pointwise(g, node, w) ||
+        !bnf_geometry_is_pointwise(g, node, w) || bnf_misfits(p, side, node, text, sizeof text) ||
         side->graph.values[bnf_node_input(g, node, 0)].shape.dtype != w->dtype)
         return false;
     if (bias != BNF_NONE) {
@@ -244,6 +245,9 @@ static void find_step(struct bnf_prover *p, struct bnf_side *side, bnf_id node, 
     for (enum arithmetic op = ADD; op <= DIV && !found; op++)
         if (bnf_node_is(g, node, names[op]))
             found = arithmetic_map(p, side, node, op, step);
+    const struct bnf_normal *tidy = found ? bnf_normal_tidy(p, &p->arena, &step->map) : NULL;
+    if (tidy)
+        step->map = *tidy;
     /* All was well but the numbers. Masks and the like, which vary along several axes, often hold infinities. */
     step->broken = !found && step->map.count > 0 && bnf_normal_axis(&step->map) > -2;
     if (!found)

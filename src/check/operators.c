@@ -474,6 +474,38 @@ static bool is_window_default(const Onnx__NodeProto *proto, const Onnx__Attribut
     return true;
 }
 
+/* Axes that count from the end are the same as axes that count from the start, where the rank is known. */
+static bool same_axes(struct bnf_prover *p, const bnf_id node[2], const char *name, const struct setting s[2])
+{
+    static const char *const ops[] = {"ArgMax", "ArgMin", "Concat", "Flatten", "Gather", "GatherElements",
+        "Hardmax", "LayerNormalization", "LogSoftmax", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp",
+        "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare", "ScatterElements",
+        "Softmax", "Split", "Squeeze", "TopK"};
+    const Onnx__NodeProto *proto = p->side[0].graph.nodes[node[0]].proto;
+    bool listed = false, one = strcmp(name, "axis") == 0 && s[0].type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
+    bool many = strcmp(name, "axes") == 0 && s[0].type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS;
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        listed |= is_standard(proto->domain) && strcmp(text(proto->op_type), ops[i]) == 0;
+    if (!listed || s[0].type != s[1].type || (!one && !many))
+        return false;
+    const int64_t *list[2];
+    size_t count[2];
+    int64_t rank[2];
+    for (int i = 0; i < 2; i++) {
+        const struct setting *t = &s[i];
+        bnf_id x = bnf_node_input(&p->side[i].graph, node[i], 0);
+        rank[i] = x == BNF_NONE ? -1 : p->side[i].graph.values[x].shape.rank;
+        list[i] = one ? (t->own ? &t->own->i : &t->fallback->i) : (t->own ? t->own->ints : t->fallback->ints);
+        count[i] = one ? 1 : t->own ? t->own->n_ints : t->fallback->count;
+    }
+    bool same = rank[0] >= 0 && rank[0] == rank[1] && count[0] == count[1];
+    for (size_t i = 0; i < count[0] && same; i++) {
+        int64_t a = list[0][i], b = list[1][i];
+        same = a + (a < 0 ? rank[0] : 0) == b + (b < 0 ? rank[1] : 0);
+    }
+    return same;
+}
+
 /* Is every attribute of `one` the same in the other node? Both directions make it an equality. */
 static enum bnf_outcome compare_attributes(struct bnf_prover *p, const bnf_id node[2], int one)
 {
@@ -484,7 +516,8 @@ static enum bnf_outcome compare_attributes(struct bnf_prover *p, const bnf_id no
             setting_of(&p->side[0], node[0], name), setting_of(&p->side[1], node[1], name)};
         bool given = *reference(s[0].own) || *reference(s[1].own); /* by a caller */
         bool absent = given || s[1 - one].type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED;
-        if (same_settings(p, &s[0], &s[1]) || (absent && !given && is_window_default(proto, proto->attribute[i])))
+        if (same_settings(p, &s[0], &s[1]) || (!given && same_axes(p, node, name, s)) ||
+            (absent && !given && is_window_default(proto, proto->attribute[i])))
             continue;
         /* Without a known default nobody can tell what being absent means. */
         bnf_say(p, absent && !given ? "attribute '%s' of %s is not given in both" : "attribute '%s' of %s differs",

@@ -105,6 +105,9 @@ bool bnf_tensor_same(const struct bnf_tensor *a, const struct bnf_tensor *b)
 /* Models that others folded: what passes in silence, and what passes with a warning. */
 #define FOREIGN_PASS 4.0
 #define FOREIGN_WARN 64.0
+/* In narrow types 64 u is no rounding any more: 3 % in float16, a quarter in bfloat16. */
+#define FOREIGN_WARN_FLOAT16 8.0
+#define FOREIGN_WARN_BFLOAT16 4.0
 /* A double is compared with a double: both sides carry rounding errors of their own. */
 #define DOUBLE_PASS 8.0
 /* A correct rounding is at most 1 u; the rest is for the rounding of k itself. */
@@ -115,7 +118,9 @@ double bnf_limit(const struct bnf_prover *p, int dtype, unsigned tensors)
     if (p->options.max_u > 0)
         return p->options.max_u;
     if (p->options.foreign)
-        return FOREIGN_WARN;
+        return dtype == BNF_DTYPE_FLOAT16    ? FOREIGN_WARN_FLOAT16
+               : dtype == BNF_DTYPE_BFLOAT16 ? FOREIGN_WARN_BFLOAT16
+                                             : FOREIGN_WARN;
     return dtype == BNF_DTYPE_DOUBLE ? DOUBLE_PASS : OWN_PASS * (tensors ? tensors : 1);
 }
 

@@ -171,6 +171,15 @@ bool bnf_normal_part(struct bnf_prover *p, struct bnf_arena *arena, const struct
 bool bnf_normal_offset(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *map,
     const struct bnf_normal **scale, const struct bnf_normal **offset);
 
+/* The map as a change of sign and the rest, of which no scale is negative: the sign in front of the rest, or
+ * behind it. The shift stays with what comes last. False: no memory (p->status). */
+bool bnf_normal_sign(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *map, bool behind,
+    const struct bnf_normal **size, const struct bnf_normal **sign);
+
+/* Finds the shift along one axis that makes of `new`, a shift, the shift `ref`. False: there is none. */
+bool bnf_normal_difference(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *ref,
+    const struct bnf_normal *new, int axis, int dtype, struct bnf_tally *tally, const struct bnf_normal **out);
+
 /* The same map with extent 1 on every axis along which it does not vary. NULL: no memory (p->status). */
 const struct bnf_normal *bnf_normal_tidy(
     struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *map);
@@ -236,7 +245,40 @@ void bnf_core_unwrap(
 enum bnf_outcome bnf_layer_compare(struct bnf_prover *p, const bnf_id end[2],
     const struct bnf_normal *const map[2], int dtype, struct bnf_tally *tally);
 
+/* The same, but finds maps behind a function that both share, as bnf_relate does. */
+enum bnf_outcome bnf_layer_relate(struct bnf_prover *p, const bnf_id end[2],
+    const struct bnf_normal *const map[2], struct bnf_arena *arena, const struct bnf_normal *out[2],
+    struct bnf_tally *tally);
+
+/* --- layers_quant.c: weights stored as integers --- */
+
+struct bnf_quant;
+
+/* Constants that an operator may have as weights: float ones, or a DequantizeLinear of constants. NULL: the value is
+ * none. *dtype is the type of the weights. */
+const struct bnf_tensor *bnf_weights_of(
+    struct bnf_prover *p, struct bnf_side *side, bnf_id value, struct bnf_quant *quant, int *dtype);
+
+/* True when the value is a constant, or a DequantizeLinear of constants. */
+bool bnf_are_weights(struct bnf_side *side, bnf_id value);
+
+/* Elements first … first+count-1; not a number where `quant` is broken. quant may be NULL. */
+void bnf_weights_read(
+    const struct bnf_tensor *t, const struct bnf_quant *quant, size_t first, size_t count, double *out);
+
+/* True when the same integers stand for the same weights. */
+bool bnf_quant_same(const struct bnf_quant *a, const struct bnf_quant *b);
+
 /* --- linear.c: operators with weights --- */
+
+/* How integers stand for weights, scale·(q − zero): one number each for all, for every channel of an axis, or for every
+ * block along it. */
+struct bnf_quant {
+    const struct bnf_tensor *scale, *zero; /* scale NULL: they are no integers; zero NULL: 0 */
+    size_t extent, run; /* of the axis; elements behind one step along it */
+    size_t block;       /* steps that share a number; 0: no blocks */
+    bool broken;        /* the numbers do not lie on the integers: there are no weights */
+};
 
 /* A Conv, ConvTranspose, Gemm or MatMul with constant weights. The weight tensor is seen as rows × cols
  * elements: one of the two directions runs over output channels, the other over input channels and what lies
@@ -245,6 +287,8 @@ struct bnf_core {
     enum bnf_core_kind { BNF_CORE_CONV, BNF_CORE_CONV_TRANSPOSE, BNF_CORE_PRODUCT } kind;
     bnf_id node, data;
     const struct bnf_tensor *weight, *bias; /* bias NULL: none */
+    struct bnf_quant weight_quant, bias_quant;
+    int dtype;                              /* of the weights, dequantized ones too: whose u counts */
     double alpha, beta;                     /* of Gemm; 1 for others */
     bool trans_a;                           /* Gemm */
     bool weight_left;                       /* MatMul(weight, data) */
@@ -283,6 +327,11 @@ bool bnf_core_receives(const struct bnf_core *core, const struct bnf_normal *pre
 /* Are they the same kind of operator, with weights of the same shape? */
 enum bnf_outcome bnf_core_kinds_compare(struct bnf_prover *p, const struct bnf_core core[2]);
 
+/* --- fits.c --- */
+
+/* True when the weights of a node (BNF_NONE: no) contradict each other or its input; says how. */
+bool bnf_misfits(struct bnf_prover *p, struct bnf_side *side, bnf_id node, char *text, size_t room);
+
 /* --- linear_compare.c: effective coefficients --- */
 
 /* --- geometry.c: how a window slides --- */
@@ -301,6 +350,7 @@ bool bnf_geometry_is_pointwise(const struct bnf_graph *graph, bnf_id node, const
 /* A weight tensor with a factor for each row and each column. */
 struct bnf_weights {
     const struct bnf_tensor *tensor;
+    const struct bnf_quant *quant; /* NULL: none */
     const double *row; /* rows factors, or NULL: 1 */
     const double *col; /* groups × cols factors, or NULL: 1 */
 };

@@ -1,27 +1,21 @@
 #define _POSIX_C_SOURCE 200809L
 #include "check/runner.h"
 
+#include "base/machine.h"
 #include "graph/shapes.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- one run ---- */
-
-/* Three quarters of the machine's memory: beyond it the run ends early instead of the machine. */
-static size_t memory_limit(void)
-{
-    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-    return pages > 0 && size > 0 ? (size_t)pages / 4 * 3 * (size_t)size : 0;
-}
 
 int bnf_runner_open(struct bnf_runner *r, int side, enum bnf_precision precision, const bnf_id *taps,
     size_t tap_count, struct bnf_eval *eval, struct bnf_err *err)
 {
     int status = bnf_eval_init(eval, &r->graph[side], precision, r->options->threads, taps, tap_count, err);
     if (!status) {
-        eval->budget.limit = memory_limit();
+        /* Beyond it the run ends early instead of the machine. */
+        eval->budget.limit = r->options->memory ? r->options->memory : bnf_machine_memory() / 4 * 3;
         eval->assume_inference = r->options->assume_inference;
     }
     return status;

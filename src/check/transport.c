@@ -88,13 +88,18 @@ static void push(struct passage *w, int i, const struct bnf_normal *map)
     memset(w->in[i], 0, bytes);
     w->rest[i] = map;
     w->complete[i] = false;
+    if (!bnf_normal_is_nonnegative(map) && bnf_normal_sign(c->p, c->arena, map, true, &scale, &shift) &&
+        c->rule->back(c, scale, w->in[i]))
+        w->rest[i] = shift; /* the sign, and the shift */
+    else
+        memset(w->in[i], 0, bytes);
 }
 
 /* ---- forward ---- */
 
 /* Where both inputs are scaled, or shifted, or both, by the same numbers, that is part of the function they share:
- * their scales behind a shift, what is shifted in front of a scale, or all. */
-enum level { SCALES, SHIFTS, ALL };
+ * their scales behind a shift, what is shifted in front of a scale, a change of sign in front, or all. */
+enum level { SCALES, SHIFTS, SIGNS, ALL };
 
 static bool level_parts(struct passage *w, enum level how, const struct bnf_normal *map,
     const struct bnf_normal **shared, const struct bnf_normal **rest)
@@ -104,6 +109,7 @@ static bool level_parts(struct passage *w, enum level how, const struct bnf_norm
     *rest = NULL;
     return how == SCALES   ? bnf_normal_part(p, w->c[0].arena, map, shared, rest)
            : how == SHIFTS ? bnf_normal_offset(p, w->c[0].arena, map, rest, shared)
+           : how == SIGNS  ? bnf_normal_sign(p, w->c[0].arena, map, false, rest, shared)
                            : true;
 }
 
@@ -167,6 +173,8 @@ static enum bnf_outcome carry(struct passage *w, const struct bnf_normal *out[2]
     bool done = forward_both(w, behind);
     if (!done)
         level(w, ALL, dtype, tally);
+    if (!done && !(done = forward_both(w, behind)))
+        level(w, SIGNS, dtype, tally);
     if (!done && !(done = forward_both(w, behind)))
         level(w, SHIFTS, dtype, tally);
     if (!done && !forward_both(w, behind)) {
@@ -321,6 +329,37 @@ static enum bnf_outcome relate_nodes(struct bnf_prover *p, const bnf_id end[2],
     return outcome == BNF_EQUAL ? try_ways(w, map, out, tally) : outcome;
 }
 
+/* Different constants of one shape are different scales of ones. */
+static enum bnf_outcome relate_constants(struct bnf_prover *p, const struct bnf_tensor *const t[2],
+    const struct bnf_normal *const map[2], struct bnf_arena *arena, const struct bnf_normal *out[2],
+    struct bnf_tally *tally)
+{
+    struct bnf_tally inner = *tally;
+    enum bnf_outcome outcome = bnf_mapped_constants_compare(p, t, map, &inner);
+    const struct bnf_normal *scaled[2] = {NULL, NULL};
+    if (outcome == BNF_EQUAL)
+        *tally = inner;
+    for (int i = 0; i < 2 && outcome == BNF_DIFFERENT; i++) {
+        struct bnf_normal *ones = NULL;
+        if (bnf_dtype_is_float(t[i]->dtype) && t[0]->dtype == t[1]->dtype && t[0]->rank == t[1]->rank &&
+            t[0]->rank <= BNF_MAP_RANK && (t[0]->rank == 0 || memcmp(t[0]->dims, t[1]->dims, t[0]->rank * sizeof *t[0]->dims) == 0) &&
+            !(map[i] && map[i]->shifts))
+            ones = bnf_normal_new(p, arena, (int)t[i]->rank, t[i]->dims);
+        for (size_t k = 0; ones && k < t[i]->count; k++)
+            ones->scale[k] = bnf_tensor_at(t[i], k);
+        if (!ones || !bnf_normal_settle(ones))
+            return outcome;
+        ones->scale_tensors = 1;
+        if (!bnf_normal_compose(p, arena, map[i], ones, &scaled[i]))
+            return outcome;
+    }
+    if (outcome != BNF_DIFFERENT)
+        return outcome;
+    out[0] = scaled[0];
+    out[1] = scaled[1];
+    return BNF_EQUAL;
+}
+
 bool bnf_passes_maps(const struct bnf_graph *g, bnf_id value)
 {
     bnf_id node = g->values[value].producer;
@@ -342,13 +381,16 @@ enum bnf_outcome bnf_relate_ends(struct bnf_prover *p, const bnf_id end[2],
         cores = cores && bnf_core_of(p, &p->side[i], end[i], &core[i]);
     }
     if (constant[0] && constant[1])
-        return bnf_mapped_constants_compare(p, constant, map, tally);
+        return relate_constants(p, constant, map, arena, out, tally);
+    char text[200];
+    for (int i = 0; i < 2; i++)
+        if (bnf_misfits(p, &p->side[i], p->side[i].graph.values[end[i]].producer, text, sizeof text))
+            return BNF_UNKNOWN;
     if (p->status || constant[0] || constant[1])
         return BNF_UNKNOWN;
     if (cores)
         return bnf_core_relate(p, core, map, arena, out, tally);
-    int dtype = p->side[0].graph.values[end[0]].shape.dtype;
-    enum bnf_outcome outcome = bnf_layer_compare(p, end, map, dtype, tally);
+    enum bnf_outcome outcome = bnf_layer_relate(p, end, map, arena, out, tally);
     return outcome == BNF_UNKNOWN ? relate_nodes(p, end, map, arena, out, tally) : outcome;
 }
 

@@ -118,7 +118,8 @@ bool bnf_carry_product_forward(
 struct bnf_padding {
     int rank;
     int64_t pads[2 * BNF_MAP_RANK]; /* begins, then ends */
-    bool adds;                      /* some of them is positive */
+    bool computed;                  /* they are not constant: none of them is known */
+    bool adds;                      /* some of them is positive, or may be */
     bool constant;                  /* mode constant: adds `fill`; else elements of the value */
     double fill;
 };

@@ -107,19 +107,46 @@ bool bnf_carry_max_axes(const struct bnf_crossing *c, struct bnf_axes *axes)
     return bnf_carry_pool_axes(c, axes);
 }
 
+static int64_t entry(const Onnx__NodeProto *proto, const char *name, size_t i, int64_t fallback)
+{
+    size_t count;
+    const int64_t *list = bnf_attr_ints(proto, name, &count);
+    return i < count ? list[i] : fallback;
+}
+
+/* May a window of a pool reach beyond what it slides over, on spatial axis i of `spatial`? */
+static bool reaches_out(
+    const Onnx__NodeProto *proto, size_t i, size_t spatial, int64_t extent, int64_t result)
+{
+    int64_t kernel = entry(proto, "kernel_shape", i, 0), stride = entry(proto, "strides", i, 1);
+    int64_t dilation = entry(proto, "dilations", i, 1), before = entry(proto, "pads", i, 0);
+    int64_t after = entry(proto, "pads", i + spatial, 0);
+    bool same = bnf_attr_is(proto, "auto_pad", "SAME_UPPER") || bnf_attr_is(proto, "auto_pad", "SAME_LOWER");
+    if (kernel < 1 || stride < 1 || dilation < 1 || kernel > INT32_MAX || stride > INT32_MAX ||
+        dilation > INT32_MAX || extent > INT32_MAX || result > INT32_MAX)
+        return true;
+    int64_t window = (kernel - 1) * dilation + 1;
+    if (same)
+        return extent < 1 || ((extent + stride - 1) / stride - 1) * stride + window > extent;
+    if (bnf_attr_is(proto, "auto_pad", "VALID"))
+        before = after = 0;
+    if (before == 0 && after == 0 && (bnf_attr_int(proto, "ceil_mode", 0) == 0 || stride == 1))
+        return false;
+    return before > 0 || extent < 1 || result < 1 || (result - 1) * stride - before + window > extent;
+}
+
 /* Zeros that are counted dilute a shift. */
 bool bnf_carry_average_axes(const struct bnf_crossing *c, struct bnf_axes *axes)
 {
     const Onnx__NodeProto *proto = c->side->graph.nodes[c->node].proto;
-    bool counts = bnf_attr_int(proto, "count_include_pad", 0) != 0;
-    bool pads = bnf_attr_int(proto, "ceil_mode", 0) != 0;
-    size_t count;
-    const int64_t *list = bnf_attr_ints(proto, "pads", &count);
-    for (size_t i = 0; i < count; i++)
-        pads |= list[i] != 0;
-    if (bnf_attr_find(proto, "auto_pad") && !bnf_attr_is(proto, "auto_pad", "NOTSET"))
-        pads = !bnf_attr_is(proto, "auto_pad", "VALID") || bnf_attr_int(proto, "ceil_mode", 0) != 0;
-    axes->only_scale = counts && pads;
+    const struct bnf_shape *x = bnf_crossing_in(c, 0), *y = bnf_crossing_out(c);
+    size_t spatial;
+    if (bnf_attr_ints(proto, "kernel_shape", &spatial) && bnf_attr_int(proto, "count_include_pad", 0) != 0)
+        for (size_t i = 0; i < spatial; i++) {
+            int64_t extent = x->rank == (int)spatial + 2 ? x->dims[i + 2] : -1;
+            int64_t result = y->rank == (int)spatial + 2 ? y->dims[i + 2] : -1;
+            axes->only_scale |= reaches_out(proto, i, spatial, extent, result);
+        }
     return bnf_carry_pool_axes(c, axes);
 }
 
@@ -192,25 +219,24 @@ bool bnf_carry_repeat_axes(const struct bnf_crossing *c, struct bnf_axes *axes)
 
 /* ---- resizing ---- */
 
-/* Marks the axes that a constant list of scales leaves alone; `of` names the axes of its entries. */
-static bool keep_unscaled(
+/* Marks the axes that a constant list of scales or sizes leaves alone; `of` names the axes of its entries. */
+static void keep_unscaled(
     const struct bnf_crossing *c, uint32_t slot, const int64_t *of, size_t count, struct bnf_axes *axes)
 {
     const struct bnf_tensor *t =
         bnf_side_constant(c->p, c->side, bnf_node_input(&c->side->graph, c->node, slot));
     if (!t || t->count != count)
-        return false;
+        return;
     const struct bnf_shape *x = bnf_crossing_in(c, 0);
     bool sizes = bnf_dtype_is_integer(t->dtype);
     for (size_t i = 0; i < count; i++) {
         int64_t axis = of ? of[i] : (int64_t)i;
         axis += axis < 0 ? axes->rank_in : 0;
         if (axis < 0 || axis >= axes->rank_in)
-            return false;
+            return;
         double wanted = sizes ? (double)x->dims[axis] : 1;
         axes->to[axis] = wanted > 0 && bnf_tensor_at(t, i) == wanted ? (int)axis : -1;
     }
-    return true;
 }
 
 static bool resize_axes(const struct bnf_crossing *c, struct bnf_axes *axes)
@@ -220,22 +246,32 @@ static bool resize_axes(const struct bnf_crossing *c, struct bnf_axes *axes)
     size_t listed;
     const int64_t *of = bnf_attr_ints(proto, "axes", &listed);
     size_t count = of ? listed : (size_t)axes->rank_in;
-    bool scales = bnf_node_input(g, c->node, 2) != BNF_NONE;
+    bool scales = bnf_node_input(g, c->node, 2) != BNF_NONE, kept = true;
     if (scales) {
         const struct bnf_tensor *t = bnf_side_constant(c->p, c->side, bnf_node_input(g, c->node, 2));
         scales = !t || t->count > 0; /* an empty list is the older way to leave it out */
     }
-    if (bnf_node_opset(g, c->node) < 11)
-        return keep_unscaled(c, 1, NULL, (size_t)axes->rank_in, axes);
-    if (bnf_attr_is(proto, "coordinate_transformation_mode", "tf_crop_and_resize") ||
-        bnf_attr_is(proto, "coordinate_transformation_mode", "tf_half_pixel_for_nn"))
+    if (bnf_node_opset(g, c->node) < 11) {
+        keep_unscaled(c, 1, NULL, (size_t)axes->rank_in, axes);
+        return true;
+    }
+    if (bnf_attr_is(proto, "coordinate_transformation_mode", "tf_crop_and_resize"))
         return false;
-    if (!scales && bnf_attr_find(proto, "keep_aspect_ratio_policy") &&
-        !bnf_attr_is(proto, "keep_aspect_ratio_policy", "stretch"))
-        return false;
+    /* Half a step too far even where nothing is resized. */
+    kept = !bnf_attr_is(proto, "coordinate_transformation_mode", "tf_half_pixel_for_nn");
+    if (!scales && bnf_attr_find(proto, "keep_aspect_ratio_policy"))
+        kept &= bnf_attr_is(proto, "keep_aspect_ratio_policy", "stretch");
     for (int i = 0; of && i < axes->rank_in; i++)
         axes->to[i] = i;
-    return keep_unscaled(c, scales ? 2 : 3, of, count, axes);
+    for (size_t i = 0; of && i < count; i++) {
+        int64_t axis = of[i] + (of[i] < 0 ? axes->rank_in : 0);
+        if (axis < 0 || axis >= axes->rank_in)
+            return false;
+        axes->to[axis] = -1;
+    }
+    if (kept)
+        keep_unscaled(c, scales ? 2 : 3, of, count, axes);
+    return true;
 }
 
 bool bnf_carry_resize_axes(const struct bnf_crossing *c, struct bnf_axes *axes)
@@ -247,8 +283,10 @@ bool bnf_carry_resize_axes(const struct bnf_crossing *c, struct bnf_axes *axes)
         return false;
     if (strcmp(proto->op_type, "Resize") == 0)
         return resize_axes(c, axes);
-    if (bnf_node_opset(g, c->node) >= 9)
-        return keep_unscaled(c, 1, NULL, (size_t)axes->rank_in, axes);
+    if (bnf_node_opset(g, c->node) >= 9) {
+        keep_unscaled(c, 1, NULL, (size_t)axes->rank_in, axes);
+        return true;
+    }
     const Onnx__AttributeProto *scales = bnf_attr_find(proto, "scales");
     if (!scales || scales->n_floats != (size_t)axes->rank_in)
         return false;

@@ -204,9 +204,78 @@ bool bnf_normal_offset(struct bnf_prover *p, struct bnf_arena *arena, const stru
     }
     then->scale_tensors = map->scale_tensors;
     first->shift_tensors = map->shift_tensors + map->scale_tensors;
-    *scale = then;
-    *offset = first;
-    return bnf_normal_settle(first);
+    if (!bnf_normal_settle(first))
+        return false;
+    *scale = bnf_normal_tidy(p, arena, then);
+    *offset = bnf_normal_tidy(p, arena, first);
+    return *scale && *offset;
+}
+
+bool bnf_normal_sign(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *map, bool behind,
+    const struct bnf_normal **size, const struct bnf_normal **sign)
+{
+    struct bnf_normal *first = map ? bnf_normal_new(p, arena, map->rank, map->dims) : NULL;
+    struct bnf_normal *other = map ? bnf_normal_new(p, arena, map->rank, map->dims) : NULL;
+    *size = *sign = NULL;
+    if (!first || !other)
+        return !map;
+    struct bnf_normal *outer = behind ? other : first; /* what the shift stays with */
+    for (size_t i = 0; i < map->count; i++) {
+        first->scale[i] = fabs(map->scale[i]);
+        other->scale[i] = map->scale[i] < 0 ? -1 : 1;
+        outer->shift[i] = map->shift[i];
+        outer->size[i] = map->size[i];
+    }
+    first->scale_tensors = map->scale_tensors;
+    outer->shift_tensors = map->shift_tensors;
+    outer->shifts = map->shifts;
+    *size = first;
+    *sign = bnf_normal_tidy(p, arena, other);
+    return *sign != NULL;
+}
+
+bool bnf_normal_difference(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *ref,
+    const struct bnf_normal *new, int axis, int dtype, struct bnf_tally *tally, const struct bnf_normal **out)
+{
+    int rank;
+    int64_t dims[BNF_MAP_RANK], along[BNF_MAP_RANK];
+    size_t count;
+    if (!new || !common_extents(ref, new, &rank, dims) || axis < 0 || axis >= rank ||
+        !bnf_volume(dims, (size_t)rank, &count))
+        return false;
+    for (int i = 0; i < rank; i++)
+        along[i] = i == axis ? dims[i] : 1;
+    struct bnf_normal *map = bnf_normal_new(p, arena, rank, along);
+    if (!map)
+        return false;
+    struct bnf_normal shape = {.rank = map->rank};
+    memcpy(shape.dims, along, sizeof along);
+    for (size_t i = 0; i < map->count; i++)
+        map->size[i] = INFINITY;
+    struct bnf_twin at, on;
+    bnf_twin_start(&at, rank, dims, ref, new);
+    bnf_twin_start(&on, rank, dims, &shape, NULL);
+    /* Where the stored number is smallest, its rounding is. */
+    for (size_t i = 0; i < count; i++, bnf_twin_next(&at), bnf_twin_next(&on)) {
+        size_t k = on.at[0];
+        double stored = bnf_shift_at(new, at.at[1]);
+        if (!(fabs(stored) < map->size[k]))
+            continue;
+        map->size[k] = fabs(stored);
+        map->shift[k] = bnf_shift_at(ref, at.at[0]) - stored;
+    }
+    for (size_t i = 0; i < map->count; i++) {
+        map->scale[i] = 1;
+        map->size[i] = fabs(map->shift[i]);
+    }
+    map->shift_tensors = 1;
+    map->shifts = true;
+    const struct bnf_normal *sum;
+    if (!bnf_normal_compose(p, arena, map, new, &sum) ||
+        bnf_normal_compare(p, ref, sum, dtype, tally) != BNF_EQUAL)
+        return false;
+    *out = map;
+    return true;
 }
 
 /* Do the arrays repeat themselves along the axis? */

@@ -118,15 +118,29 @@ bool bnf_carry_product_back(
     return in[taker] != NULL;
 }
 
+/* Scales to divide by. NULL: one is zero. */
+static const struct bnf_normal *invert(const struct bnf_crossing *c, const struct bnf_normal *map)
+{
+    struct bnf_normal *out = bnf_map_like(c, map, map->rank, map->dims);
+    for (size_t i = 0; out && i < out->count; i++)
+        out->scale[i] = 1 / map->scale[i];
+    return out && bnf_normal_settle(out) ? out : NULL;
+}
+
 bool bnf_carry_product_forward(
     const struct bnf_crossing *c, const struct bnf_normal *const *in, const struct bnf_normal **out)
 {
-    if (!aligns_right(c) || (in[1] && strcmp(c->rule->op_type, "Div") == 0))
+    bool divides = strcmp(c->rule->op_type, "Div") == 0;
+    if (!aligns_right(c))
         return false;
     *out = NULL;
     for (size_t k = 0; k < 2; k++) {
         const struct bnf_normal *moved = in[k] ? onto_result(c, k, in[k]) : NULL;
-        if ((in[k] && (!moved || moved->shifts)) || !bnf_normal_compose(c->p, c->arena, *out, moved, out))
+        if (in[k] && (!moved || moved->shifts))
+            return false;
+        if (moved && k && divides && !(moved = invert(c, moved)))
+            return false;
+        if ( !bnf_normal_compose(c->p, c->arena, *out, moved, out))
             return false;
     }
     return true;

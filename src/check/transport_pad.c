@@ -35,6 +35,12 @@ bool bnf_padding_of(const struct bnf_crossing *c, struct bnf_padding *out)
                                        : bnf_crossing_ints(c, 1, &count);
     const int64_t *of = NULL;
     *out = (struct bnf_padding){.rank = bnf_crossing_in(c, 0)->rank};
+    out->constant = !bnf_attr_find(proto, "mode") || bnf_attr_is(proto, "mode", "constant");
+    if (out->constant && !read_value(c, out))
+        return false;
+    out->adds = out->computed = opset >= 11 && !bnf_is_constant(&c->side->constants, bnf_node_input(g, c->node, 1));
+    if (out->computed)
+        return true;
     if (opset >= 18 && bnf_node_input(g, c->node, 3) != BNF_NONE && !(of = bnf_crossing_ints(c, 3, &axes)))
         return false;
     if (!pads || out->rank < 0 || out->rank > BNF_MAP_RANK || count % 2 != 0 ||
@@ -50,8 +56,7 @@ bool bnf_padding_of(const struct bnf_crossing *c, struct bnf_padding *out)
     }
     for (int i = 0; i < 2 * out->rank; i++)
         out->adds |= out->pads[i] > 0;
-    out->constant = !bnf_attr_find(proto, "mode") || bnf_attr_is(proto, "mode", "constant");
-    return !out->constant || read_value(c, out);
+    return true;
 }
 
 bool bnf_carry_pad_axes(const struct bnf_crossing *c, struct bnf_axes *axes)
@@ -60,7 +65,9 @@ bool bnf_carry_pad_axes(const struct bnf_crossing *c, struct bnf_axes *axes)
     if (!bnf_padding_of(c, &padding))
         return false;
     axes->rank_in = axes->rank_out = padding.rank;
-    for (int i = 0; i < padding.rank; i++)
+    for (int i = 0; i < BNF_MAP_RANK; i++)
+        axes->to[i] = -1;
+    for (int i = 0; i < padding.rank && !padding.computed; i++)
         axes->to[i] = padding.pads[i] == 0 && padding.pads[i + padding.rank] == 0 ? i : -1;
     return true;
 }
@@ -72,6 +79,13 @@ enum bnf_outcome bnf_paddings_compare(
     for (int i = 0; i < 2; i++)
         proto[i] = c[i].side->graph.nodes[c[i].node].proto;
     bool same = padding[0].rank == padding[1].rank && padding[0].constant == padding[1].constant;
+    if (padding[0].computed || padding[1].computed) {
+        for (uint32_t slot = 1; slot < 4 && same; slot++)
+            same = slot == 2 || bnf_slot_compare(p, bnf_node_input(&c[0].side->graph, c[0].node, slot),
+                                    bnf_node_input(&c[1].side->graph, c[1].node, slot), slot) == BNF_EQUAL;
+        if (!same)
+            return BNF_UNKNOWN;
+    }
     for (int i = 0; same && i < 2 * padding[0].rank; i++)
         same = padding[0].pads[i] == padding[1].pads[i];
     if (same && !padding[0].constant) {
@@ -155,7 +169,7 @@ void bnf_core_unwrap(struct bnf_prover *p, struct bnf_side *side, struct bnf_are
     const bnf_id data = bnf_node_input(&side->graph, node, 0);
     const struct bnf_crossing c = {p, side, arena, NULL, node, value, &data, 1, 0};
     if (data == BNF_NONE || !bnf_padding_of(&c, &padding) || !padding.constant ||
-        padding.rank != (int)core->weight->rank)
+        padding.computed || padding.rank != (int)core->weight->rank)
         return;
     for (int i = 0; i < 2 * padding.rank; i++)
         if (padding.pads[i] < 0 || (i % padding.rank < 2 && padding.pads[i] != 0))
