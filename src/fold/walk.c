@@ -24,13 +24,14 @@ int bnf_plan_note(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_err *
 }
 
 /* What an operator answered: its last move says whether the affine ends there. */
-static int note_answer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, size_t moves, struct bnf_err *err)
+static int note_answer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, size_t moves, size_t carried,
+    struct bnf_err *err)
 {
     char text[256];
     if (!fold->options->trace)
         return BNF_OK;
     bool absorbs = plan->move_count > moves && plan->moves[plan->move_count - 1].absorbs;
-    bool on = plan->carried_count && !plan->carried[plan->carried_count - 1].asked;
+    bool on = plan->carried_count > carried;
     return bnf_plan_note(fold, plan, err, "%s '%s' %s", fold->graph->nodes[node].proto->op_type,
         bnf_node_text(fold->graph, node, text, sizeof text),
         absorbs && on ? "takes a part of it and passes the rest on"
@@ -172,7 +173,7 @@ static int leave(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value, con
 static int ask_back(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_carried *c, struct bnf_err *err)
 {
     bnf_id producer = fold->graph->values[c->value].producer, value = c->value;
-    size_t moves = plan->move_count;
+    size_t moves = plan->move_count, carried = plan->carried_count;
     if (bnf_fold_is_constant(fold, value)) {
         c->asked = true;
         int answer = bnf_constant_back(fold, plan, value, err);
@@ -201,7 +202,7 @@ static int ask_back(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_car
     answer = check_attributes(fold, plan, producer);
     if (!answer)
         answer = rule->back(fold, plan, producer, err);
-    return answer ? answer : note_answer(fold, plan, producer, moves, err);
+    return answer ? answer : note_answer(fold, plan, producer, moves, carried, err);
 }
 
 int bnf_walk_back(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_err *err)
@@ -293,12 +294,12 @@ int bnf_walk_forward(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_er
             return BNF_ANSWER_YES;
         if (!bnf_table_put(&plan->asked, node, 1))
             return bnf_fail_memory(err);
-        size_t moves = plan->move_count;
+        size_t moves = plan->move_count, carried = plan->carried_count;
         int answer = check_attributes(fold, plan, node);
         if (!answer)
             answer = bnf_rule_find(fold->graph, node)->forward(fold, plan, node, err);
         if (!answer)
-            answer = note_answer(fold, plan, node, moves, err);
+            answer = note_answer(fold, plan, node, moves, carried, err);
         if (answer)
             return answer;
     }
