@@ -127,7 +127,9 @@ static bool is_judged(const struct bnf_array *oracle, const struct bnf_array *re
 
 static double scale_of(const struct bnf_metrics *m, const struct bnf_array *oracle)
 {
-    return fmax(bnf_metrics_least_scale(oracle->dtype), fmax(bnf_metrics_scale(oracle), m->typical));
+    double scale = fmax(bnf_metrics_scale(oracle), m->typical);
+    /* Zero everywhere, as behind windows that see nothing but padding, is no scale: errors count as they are. */
+    return scale > 0 ? fmax(bnf_metrics_least_scale(oracle->dtype), scale) : 1;
 }
 
 /* ---- noise ---- */
