@@ -59,7 +59,10 @@ FUZZ_DRIVER := $(if $(filter fuzz,$(MODE)),mutate mutate_field mutate_model,main
 FUZZ_COMMON := $(patsubst %,$(OUT)/tests/fuzz/%.o,common model $(FUZZ_DRIVER))
 FUZZ_HOOKS := $(patsubst %,$(OUT)/tests/fuzz/%.o,hooks hooks_pair)
 FUZZ_SECONDS ?= 60
-TEST_OBJ := $(PROGRAMS:%=%.o) $(SUPPORT) $(FUZZ:%=%.o) $(FUZZ_COMMON) $(FUZZ_HOOKS)
+FAULTS := $(patsubst %.c,$(OUT)/%,$(wildcard tests/faults/*.c))
+# The functions of the C library that tests/faults/alloc.c stands in front of.
+WRAPPED = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
+TEST_OBJ := $(PROGRAMS:%=%.o) $(SUPPORT) $(FUZZ:%=%.o) $(FUZZ_COMMON) $(FUZZ_HOOKS) $(FAULTS:%=%.o)
 RUN = BUILD='$(BUILD)' MODE='$(MODE)' CC='$(CC)' WERROR='$(WERROR)' PYTHON='$(PYTHON)' MAKE='$(MAKE)' tests/run.sh
 
 # ---- building
@@ -126,27 +129,32 @@ $(FUZZ): %: %.o $(FUZZ_COMMON) $(LIB)
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS)
 
+$(OUT)/tests/faults/alloc: LDFLAGS += $(WRAPPED)
+$(FAULTS): %: %.o $(filter-out %/main.o,$(FUZZ_COMMON)) $(SUPPORT) $(LIB)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
 .PHONY: programs fuzzers
-programs: $(BIN) $(PROGRAMS) $(FUZZ)
+programs: $(BIN) $(PROGRAMS) $(FUZZ) $(FAULTS)
 fuzzers: $(FUZZ)
 
 -include $(wildcard $(OUT)/*/*.d $(OUT)/*/*/*.d $(OUT)/*/*/*/*.d)
 
 # ---- testing; TESTS=GLOB picks unit and property programs, SEED and COUNT steer the generated models
 
-.PHONY: test check asan valgrind lint unit golden property
+.PHONY: test check asan valgrind lint unit golden property faults
 test check: ## every test; the last line says how many passed
-	@COUNT=$(COUNT) $(RUN) lint unit golden property
+	@COUNT=$(COUNT) $(RUN) lint unit golden property faults
 
 asan: MODE = asan
 asan: ## the same with the address and undefined-behaviour sanitizers
-	@COUNT=$$(($(COUNT) / 5)) $(RUN) unit golden property
+	@COUNT=$$(($(COUNT) / 5)) $(RUN) unit golden property faults
 
 valgrind: MODE = valgrind
 valgrind: ## the same under valgrind
 	@COUNT=$$(($(COUNT) / 50)) WRAP='valgrind -q --error-exitcode=99 --leak-check=full' $(RUN) unit golden property
 
-lint unit golden property: ## one part of the tests
+lint unit golden property faults: ## one part of the tests
 	@COUNT=$(COUNT) $(RUN) $@
 
 ONNX_TESTS ?= /usr/share/libonnx-testdata/data
