@@ -238,7 +238,7 @@ int bnf_einsum_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, s
         .bias = shifts ? a->shift : NULL,
         .bias_count = shifts ? a->channels : 0,
         .bias_dtype = constant.dtype};
-    answer = bnf_layer_check(fold, plan, node, &rounding);
+    answer = bnf_layer_check(fold, plan, node, &rounding, err);
     if (answer)
         return answer;
     struct bnf_move move = {.apply = apply, .node = node, .affine = *a, .data = edit, .absorbs = true};

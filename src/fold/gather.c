@@ -98,7 +98,7 @@ int bnf_gather_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, s
     edit->shift = bnf_affine_no_shift(&wide) ? NULL : wide.shift;
     const struct bnf_layer_rounding rounding = {
         .weight = edit->table, .factors = edit->scale, .shift = edit->shift};
-    answer = bnf_layer_check(fold, plan, node, &rounding);
+    answer = bnf_layer_check(fold, plan, node, &rounding, err);
     if (answer)
         return answer;
     return bnf_plan_add(plan,

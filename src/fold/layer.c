@@ -81,7 +81,8 @@ int bnf_layer_expand(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, 
         affine->axis, bnf_node_text(fold->graph, node, text, sizeof text), channels, axis);
 }
 
-int bnf_layer_check(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct bnf_layer_rounding *r)
+int bnf_layer_check(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct bnf_layer_rounding *r,
+    struct bnf_err *err)
 {
     const struct bnf_pending *w = r->weight;
     char text[256];
@@ -90,7 +91,7 @@ int bnf_layer_check(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, c
         return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "the folded bias of '%s' does not fit %s", text,
             bnf_dtype_name(r->bias_dtype));
     if (w->quantized)
-        return bnf_quantized_check(fold, plan, node, w, r->factors, r->on_outer);
+        return bnf_quantized_check(fold, plan, node, w, r->factors, r->on_outer, err);
     if (fold->options->optimistic && bnf_pending_check_can_wait(w))
         return BNF_ANSWER_YES;
     size_t channels = w->groups * (r->channels_outer ? w->outer : w->inner);
@@ -136,7 +137,7 @@ int bnf_layer_absorb(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, 
         .bias_count = layer->bias_count,
         .bias_dtype = layer->bias_dtype};
     struct bnf_move move = {.apply = apply, .node = node, .affine = *affine, .absorbs = true};
-    int answer = bnf_layer_check(fold, plan, node, &rounding);
+    int answer = bnf_layer_check(fold, plan, node, &rounding, err);
     if (answer)
         return answer;
     struct bnf_layer_edit *edit = bnf_arena_alloc(&fold->scratch, 1, sizeof *edit);

@@ -26,9 +26,9 @@ int bnf_layer_expand(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, 
     int axis, size_t channels, struct bnf_affine *out);
 
 /* Would the weight times these factors (of its outer or inner index; plus `shift`, one value for each inner index,
- * which may be NULL), and `bias_count` bias values of a type, survive rounding? YES or a refusal. `channels_outer`: the
- * output channels are the weight's outer index. The bias may be NULL; its values stand beside the channels' when there is
- * one for each. */
+ * which may be NULL), and `bias_count` bias values of a type, survive rounding? YES, a refusal, or BNF_ENOMEM.
+ * `channels_outer`: the output channels are the weight's outer index. The bias may be NULL; its values stand beside the
+ * channels' when there is one for each. */
 struct bnf_layer_rounding {
     const struct bnf_pending *weight;
     const double *factors, *shift;
@@ -37,7 +37,8 @@ struct bnf_layer_rounding {
     size_t bias_count;
     int bias_dtype;
 };
-int bnf_layer_check(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct bnf_layer_rounding *r);
+int bnf_layer_check(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct bnf_layer_rounding *r,
+    struct bnf_err *err);
 
 /* The constants of a layer with weights and a bias, read for one plan. The weight is scaled along its outer or inner
  * index; the bias becomes a dense constant. */

@@ -106,7 +106,7 @@ static int add_move(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, c
         .bias = shift,
         .bias_count = shift ? shift_groups * layer->free : 0,
         .bias_dtype = layer->weight->base.dtype};
-    int answer = bnf_layer_check(fold, plan, node, &rounding);
+    int answer = bnf_layer_check(fold, plan, node, &rounding, err);
     if (answer)
         return answer;
     *edit = (struct edit){{.weight = layer->weight, .factors = factors, .on_outer = on_outer}, layer->dynamic,

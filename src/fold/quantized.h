@@ -34,7 +34,7 @@ int bnf_quantized_weight(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id no
 
 /* Can the factors of the weight's outer or inner index go into its scales? YES or a refusal; BNF_ENOMEM. */
 int bnf_quantized_check(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct bnf_pending *weight,
-    const double *factors, bool on_outer);
+    const double *factors, bool on_outer, struct bnf_err *err);
 
 /* Stores the scales (zero points, mirrored integers) of a weight that was scaled, and lets the node's slot read them:
  * through the DequantizeLinear that is there, or a copy of it where others read that one, too. BNF_ENOMEM. */

@@ -147,19 +147,18 @@ static int check_integers(struct bnf_fold *fold, struct bnf_plan *plan, const ch
 }
 
 int bnf_quantized_check(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct bnf_pending *w,
-    const double *factors, bool on_outer)
+    const double *factors, bool on_outer, struct bnf_err *err)
 {
     const struct bnf_quantized *q = w->quantized;
     const struct bnf_graph *g = fold->graph;
     const struct bnf_factors more = {.outer = on_outer ? factors : NULL, .inner = on_outer ? NULL : factors};
     int64_t opset = bnf_node_opset(g, q->node);
     struct form form;
-    struct bnf_err err = {0};
     char text[256], layer[256];
     bnf_node_text(g, q->node, text, sizeof text);
     bnf_node_text(g, node, layer, sizeof layer);
     int axis = on_outer ? q->outer_axis : q->inner_axis;
-    int answer = find_form(fold, w, &more, &form, &err);
+    int answer = find_form(fold, w, &more, &form, err);
     if (answer == BNF_ANSWER_NO && q->axis >= 0 && q->axis != axis)
         return bnf_refuse(fold, plan, BNF_REASON_AXIS_MISMATCH,
             "DequantizeLinear '%s' has its scales on axis %d, but the affine scales the weight of '%s' on axis %d", text,
