@@ -235,6 +235,12 @@ static enum bnf_outcome compare_coefficients(struct bnf_prover *p, struct effect
     enum bnf_outcome outcome = compare_weights(p, e, tally);
     if (outcome != BNF_EQUAL || !added)
         return outcome == BNF_EQUAL ? compare_biases(p, e, tally) : outcome;
+    for (size_t i = 0; i < e[1].bias_rows * e[1].core->out_channels; i++)
+        if (!isfinite(e[1].bias[i])) { /* in the reference, too, nothing would equal it */
+            p->said_u = INFINITY;
+            bnf_say(p, "the bias of output channel %zu is %.9g", i % e[1].core->out_channels, e[1].bias[i]);
+            return BNF_DIFFERENT;
+        }
     for (int i = 0; i < 2; i++)
         if (!additions(p, &p->side[i], arena, &e[i], &added[i]))
             return BNF_UNKNOWN;
@@ -353,6 +359,8 @@ static enum bnf_outcome compare_cores(struct bnf_prover *p, const struct bnf_cor
     enum bnf_outcome outcome = bnf_relate(p, data, none, arena, pre, tally);
     if (outcome != BNF_EQUAL)
         return bnf_core_kinds_compare(p, core) == BNF_UNKNOWN ? BNF_UNKNOWN : outcome;
+    if (bnf_normal_nearly(p, pre[0], pre[1], core[0].weight->dtype))
+        return bnf_normal_compare(p, pre[0], pre[1], core[0].weight->dtype, tally);
     struct effective e[2];
     for (int i = 0; i < 2; i++)
         e[i] = (struct effective){.core = &core[i], .post = post[i], .pre = pre[i]};
@@ -363,6 +371,10 @@ static enum bnf_outcome compare_cores(struct bnf_prover *p, const struct bnf_cor
     bool passes = core[0].passes_shift;
     if (core[0].unwrapped || core[1].unwrapped) {
         const double fill[2] = {core[0].fill, core[1].fill};
+        if (core[0].mixed || core[1].mixed) {
+            bnf_say(p, "what is padded with is not the same number everywhere");
+            return core[0].mixed && core[1].mixed ? BNF_UNKNOWN : BNF_DIFFERENT;
+        }
         outcome = bnf_fills_compare(p, arena, fill, none, pre, core[0].dtype, tally);
         if (outcome != BNF_EQUAL)
             return outcome;
@@ -371,34 +383,42 @@ static enum bnf_outcome compare_cores(struct bnf_prover *p, const struct bnf_cor
     return compare_with_maps(p, e, passes, arena, added, tally);
 }
 
-/* As they stand; or with a Pad in front of either taken for padding of its own. */
+/* As they stand; or with Pads in front of either taken for padding of its own: those that fill with one number, or
+ * all, which can only show a difference. */
 static enum bnf_outcome compare_wrapped(struct bnf_prover *p, const struct bnf_core core[2],
     const struct bnf_normal *const post[2], struct bnf_arena *arena, const struct bnf_normal **added,
     struct bnf_tally *tally)
 {
-    struct bnf_core open[2] = {core[0], core[1]};
+    struct bnf_core open[3][2];
     bool explaining = p->explaining;
-    const struct bnf_tally fresh = *tally;
-    for (int i = 0; i < 2; i++)
-        bnf_core_unwrap(p, &p->side[i], arena, &open[i]);
-    if (!open[0].unwrapped && !open[1].unwrapped)
-        return compare_cores(p, core, post, arena, added, tally);
-    p->explaining = false;
-    enum bnf_outcome outcome = compare_cores(p, core, post, arena, added, tally);
-    if (outcome == BNF_EQUAL) {
-        p->explaining = explaining;
-        return outcome;
+    enum bnf_outcome outcome[3];
+    struct bnf_tally inner[3] = {*tally, *tally, *tally};
+    int tries = 1, which = 0;
+    for (int i = 0; i < 3; i++)
+        for (int side = 0; side < 2; side++) {
+            open[i][side] = core[side];
+            if (i)
+                bnf_core_unwrap(p, &p->side[side], arena, i == 2, &open[i][side]);
+        }
+    if (open[1][0].unwrapped || open[1][1].unwrapped)
+        tries = 2;
+    if (open[2][0].mixed || open[2][1].mixed)
+        tries = 3;
+    p->explaining = explaining && tries == 1;
+    for (int i = 0; i < tries; i++) {
+        outcome[i] = compare_cores(p, open[i], post, arena, added, &inner[i]);
+        if (outcome[i] == BNF_EQUAL || (outcome[i] == BNF_DIFFERENT && outcome[which] != BNF_DIFFERENT))
+            which = i;
+        if (outcome[i] == BNF_EQUAL)
+            break;
     }
-    struct bnf_tally inner = fresh;
-    enum bnf_outcome unwrapped = compare_cores(p, open, post, arena, added, &inner);
+    if (outcome[which] != BNF_EQUAL && tries > 1 && outcome[1] == BNF_DIFFERENT)
+        which = 1; /* says more than that the Pads differ */
     p->explaining = explaining;
-    bool direct = unwrapped == BNF_UNKNOWN && outcome == BNF_DIFFERENT;
-    if (explaining) /* once more, with words */
-        compare_cores(p, direct ? core : open, post, arena, added, &inner);
-    if (direct)
-        return outcome;
-    *tally = inner;
-    return unwrapped;
+    if (explaining && tries > 1 && outcome[which] != BNF_EQUAL) /* once more, with words */
+        compare_cores(p, open[which], post, arena, added, &inner[which]);
+    *tally = inner[which];
+    return outcome[which];
 }
 
 enum bnf_outcome bnf_core_compare(struct bnf_prover *p, const struct bnf_core core[2],

@@ -472,8 +472,9 @@ static enum bnf_outcome compare_ends(
     if (related != BNF_UNKNOWN)
         return related;
     /* That the values differ says nothing where one model may have worked in what is a map behind it in the other. */
-    if (outcome == BNF_DIFFERENT && (!map[0] || !map[1]) && same_operator_type(p, end[0], end[1]) &&
-        bnf_passes_maps(&p->side[0].graph, end[0]))
+    bool moved = outcome == BNF_DIFFERENT && (!map[0] || !map[1]) && same_operator_type(p, end[0], end[1]) &&
+                 bnf_passes_maps(&p->side[0].graph, end[0]);
+    if (moved)
         outcome = BNF_UNKNOWN;
     if (outcome == BNF_UNKNOWN) {
         struct bnf_tally further = *tally;
@@ -489,8 +490,8 @@ static enum bnf_outcome compare_ends(
         if (nodes != BNF_UNKNOWN)
             return nodes;
     }
-    tally->sub[0] = end[0];
-    tally->sub[1] = end[1];
+    tally->sub[0] = moved ? BNF_NONE : end[0];
+    tally->sub[1] = moved ? BNF_NONE : end[1];
     return outcome;
 }
 

@@ -474,8 +474,8 @@ static bool is_window_default(const Onnx__NodeProto *proto, const Onnx__Attribut
     return true;
 }
 
-/* Axes that count from the end are the same as axes that count from the start, where the rank is known. */
-static bool same_axes(struct bnf_prover *p, const bnf_id node[2], const char *name, const struct setting s[2])
+/* Axes that count from the end may be the same as axes that count from the start; the rank tells. */
+static enum bnf_outcome compare_axes(struct bnf_prover *p, const bnf_id node[2], const char *name, const struct setting s[2])
 {
     static const char *const ops[] = {"ArgMax", "ArgMin", "Concat", "Flatten", "Gather", "GatherElements",
         "Hardmax", "LayerNormalization", "LogSoftmax", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp",
@@ -487,7 +487,7 @@ static bool same_axes(struct bnf_prover *p, const bnf_id node[2], const char *na
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
         listed |= is_standard(proto->domain) && strcmp(text(proto->op_type), ops[i]) == 0;
     if (!listed || s[0].type != s[1].type || (!one && !many))
-        return false;
+        return BNF_DIFFERENT;
     const int64_t *list[2];
     size_t count[2];
     int64_t rank[2];
@@ -498,12 +498,12 @@ static bool same_axes(struct bnf_prover *p, const bnf_id node[2], const char *na
         list[i] = one ? (t->own ? &t->own->i : &t->fallback->i) : (t->own ? t->own->ints : t->fallback->ints);
         count[i] = one ? 1 : t->own ? t->own->n_ints : t->fallback->count;
     }
-    bool same = rank[0] >= 0 && rank[0] == rank[1] && count[0] == count[1];
+    bool known = rank[0] >= 0 && rank[1] >= 0, same = count[0] == count[1] && (!known || rank[0] == rank[1]);
     for (size_t i = 0; i < count[0] && same; i++) {
         int64_t a = list[0][i], b = list[1][i];
-        same = a + (a < 0 ? rank[0] : 0) == b + (b < 0 ? rank[1] : 0);
+        same = known ? a + (a < 0 ? rank[0] : 0) == b + (b < 0 ? rank[1] : 0) : a == b || (a < 0) != (b < 0);
     }
-    return same;
+    return !same ? BNF_DIFFERENT : known ? BNF_EQUAL : BNF_UNKNOWN;
 }
 
 /* Is every attribute of `one` the same in the other node? Both directions make it an equality. */
@@ -516,13 +516,14 @@ static enum bnf_outcome compare_attributes(struct bnf_prover *p, const bnf_id no
             setting_of(&p->side[0], node[0], name), setting_of(&p->side[1], node[1], name)};
         bool given = *reference(s[0].own) || *reference(s[1].own); /* by a caller */
         bool absent = given || s[1 - one].type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED;
-        if (same_settings(p, &s[0], &s[1]) || (!given && same_axes(p, node, name, s)) ||
+        enum bnf_outcome axes = BNF_DIFFERENT;
+        if (same_settings(p, &s[0], &s[1]) || (!given && (axes = compare_axes(p, node, name, s)) == BNF_EQUAL) ||
             (absent && !given && is_window_default(proto, proto->attribute[i])))
             continue;
         /* Without a known default nobody can tell what being absent means. */
         bnf_say(p, absent && !given ? "attribute '%s' of %s is not given in both" : "attribute '%s' of %s differs",
             name, text(proto->op_type));
-        return absent || p->status ? BNF_UNKNOWN : BNF_DIFFERENT;
+        return absent || p->status ? BNF_UNKNOWN : axes;
     }
     return BNF_EQUAL;
 }

@@ -191,6 +191,11 @@ bool bnf_normal_is_nonnegative(const struct bnf_normal *map);
 enum bnf_outcome bnf_normal_compare(struct bnf_prover *p, const struct bnf_normal *ref,
     const struct bnf_normal *new, int dtype, struct bnf_tally *tally);
 
+/* True when two maps are one and the same but for shifts that are off by a little more than is allowed: then that is
+ * what they are, and no shift that was moved. */
+bool bnf_normal_nearly(
+    const struct bnf_prover *p, const struct bnf_normal *ref, const struct bnf_normal *new, int dtype);
+
 /* Element i of a map's arrays, for uniform and absent maps too. */
 double bnf_scale_at(const struct bnf_normal *map, size_t i);
 double bnf_shift_at(const struct bnf_normal *map, size_t i);
@@ -233,10 +238,10 @@ enum bnf_outcome bnf_fills_compare(struct bnf_prover *p, struct bnf_arena *arena
     const struct bnf_normal *const outer[2], const struct bnf_normal *const map[2], int dtype,
     struct bnf_tally *tally);
 
-/* Takes a Pad in front of a convolution for padding of its own, if it is one. */
+/* Takes the Pads in front of a convolution for padding of its own: those that fill with one number, or all. */
 struct bnf_core;
 void bnf_core_unwrap(
-    struct bnf_prover *p, struct bnf_side *side, struct bnf_arena *arena, struct bnf_core *core);
+    struct bnf_prover *p, struct bnf_side *side, struct bnf_arena *arena, bool all, struct bnf_core *core);
 
 /* --- layers.c: other operators with stored parameters --- */
 
@@ -302,6 +307,7 @@ struct bnf_core {
     bool passes_shift;   /* no implicit padding: a shift in front is a bias behind */
     bool unwrapped;      /* a Pad in front counts as padding of its own: */
     double fill;         /* what it fills with */
+    bool mixed;          /* there are several, and they fill with different numbers */
     int64_t around[2 * BNF_MAP_RANK]; /* by how much, begins first */
 };
 

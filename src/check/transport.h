@@ -127,8 +127,8 @@ struct bnf_padding {
 bool bnf_padding_of(const struct bnf_crossing *c, struct bnf_padding *out);
 bool bnf_carry_pad_axes(const struct bnf_crossing *c, struct bnf_axes *axes);
 
-/* Do both pad by the same amounts and in the same mode? */
+/* Do both (c and padding hold two) pad by the same amounts and in the same mode? BNF_UNKNOWN when not. */
 enum bnf_outcome bnf_paddings_compare(
-    struct bnf_prover *p, const struct bnf_crossing c[2], const struct bnf_padding padding[2]);
+    struct bnf_prover *p, const struct bnf_crossing *c, const struct bnf_padding *padding);
 
 #endif

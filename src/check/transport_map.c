@@ -399,6 +399,30 @@ static struct worst compare_elements(struct bnf_prover *p, const struct bnf_norm
     return worst;
 }
 
+bool bnf_normal_nearly(const struct bnf_prover *p, const struct bnf_normal *ref, const struct bnf_normal *new, int dtype)
+{
+    enum { near = 1000 };
+    int rank;
+    int64_t dims[BNF_MAP_RANK];
+    size_t count = 1;
+    struct bnf_twin walk;
+    bool beyond = false;
+    if (!ref || !new || !bnf_dtype_is_float(dtype) || !common_extents(ref, new, &rank, dims))
+        return false;
+    bnf_volume(dims, rank < 0 ? 0 : (size_t)rank, &count);
+    bnf_twin_start(&walk, rank, dims, ref, new);
+    for (size_t i = 0; i < count; i++, bnf_twin_next(&walk)) {
+        size_t a = walk.at[0], b = walk.at[1];
+        double scale = bnf_error_in_u(dtype, ref->scale[a], new->scale[b], ref->scale[a], 1);
+        double shift = bnf_error_in_u(dtype, ref->shift[a], new->shift[b], ref->size[a], 1);
+        double limit = bnf_limit(p, dtype, new->shift_tensors);
+        if (scale > bnf_limit(p, dtype, new->scale_tensors) || !(shift <= near * limit))
+            return false;
+        beyond |= shift > limit;
+    }
+    return beyond;
+}
+
 enum bnf_outcome bnf_normal_compare(struct bnf_prover *p, const struct bnf_normal *ref,
     const struct bnf_normal *new, int dtype, struct bnf_tally *tally)
 {

@@ -73,7 +73,7 @@ bool bnf_carry_pad_axes(const struct bnf_crossing *c, struct bnf_axes *axes)
 }
 
 enum bnf_outcome bnf_paddings_compare(
-    struct bnf_prover *p, const struct bnf_crossing c[2], const struct bnf_padding padding[2])
+    struct bnf_prover *p, const struct bnf_crossing *c, const struct bnf_padding *padding)
 {
     const Onnx__NodeProto *proto[2];
     for (int i = 0; i < 2; i++)
@@ -95,7 +95,7 @@ enum bnf_outcome bnf_paddings_compare(
     }
     if (!same)
         bnf_say(p, "Pad pads otherwise than in the reference");
-    return same ? BNF_EQUAL : BNF_DIFFERENT;
+    return same ? BNF_EQUAL : BNF_UNKNOWN; /* another padding may make up for it */
 }
 
 /* The number that padding with `fill` amounts to in front of `map`, per element of the map. */
@@ -159,29 +159,42 @@ enum bnf_outcome bnf_fills_compare(struct bnf_prover *p, struct bnf_arena *arena
     return outcome;
 }
 
-void bnf_core_unwrap(struct bnf_prover *p, struct bnf_side *side, struct bnf_arena *arena, struct bnf_core *core)
+/* One more Pad around what a core reads. False: none, or, unless `all`, one that fills with another number. */
+static bool unwrap(
+    struct bnf_prover *p, struct bnf_side *side, struct bnf_arena *arena, bool all, struct bnf_core *core)
 {
     struct bnf_padding padding;
     bnf_id value = bnf_canon(side, core->data), node = side->graph.values[value].producer;
-    if (core->kind != BNF_CORE_CONV || node == BNF_NONE || core->pads_unknown ||
-        !bnf_node_is(&side->graph, node, "Pad"))
-        return;
+    if (node == BNF_NONE || !bnf_node_is(&side->graph, node, "Pad"))
+        return false;
     const bnf_id data = bnf_node_input(&side->graph, node, 0);
     const struct bnf_crossing c = {p, side, arena, NULL, node, value, &data, 1, 0};
-    if (data == BNF_NONE || !bnf_padding_of(&c, &padding) || !padding.constant ||
-        padding.computed || padding.rank != (int)core->weight->rank)
-        return;
+    if (data == BNF_NONE || !bnf_padding_of(&c, &padding) || !padding.constant || padding.computed ||
+        padding.rank != (int)core->weight->rank)
+        return false;
     for (int i = 0; i < 2 * padding.rank; i++)
         if (padding.pads[i] < 0 || (i % padding.rank < 2 && padding.pads[i] != 0))
-            return;
-    if (padding.fill != 0 && !core->passes_shift) /* two different numbers around the value */
-        return;
+            return false;
+    if (padding.adds && padding.fill != (core->unwrapped ? core->fill : 0) &&
+        (core->unwrapped || !core->passes_shift)) {
+        if (!all)
+            return false;
+        core->mixed = true;
+    }
     int spatial = padding.rank - 2;
     for (int i = 0; i < spatial; i++) {
-        core->around[i] = padding.pads[i + 2];
-        core->around[i + spatial] = padding.pads[i + 2 + padding.rank];
+        core->around[i] += padding.pads[i + 2];
+        core->around[i + spatial] += padding.pads[i + 2 + padding.rank];
     }
     core->data = data;
     core->fill = padding.fill;
     core->unwrapped = true;
+    return true;
+}
+
+void bnf_core_unwrap(
+    struct bnf_prover *p, struct bnf_side *side, struct bnf_arena *arena, bool all, struct bnf_core *core)
+{
+    while (core->kind == BNF_CORE_CONV && !core->pads_unknown && unwrap(p, side, arena, all, core))
+        ;
 }

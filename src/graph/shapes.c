@@ -207,7 +207,7 @@ void bnf_elements_constant(const struct bnf_op *op)
 {
     const Onnx__AttributeProto *value = bnf_attr_find(op->proto, "value");
     struct bnf_vector out = {0};
-    if (op->proto->n_attribute == 0 || bnf_attr_is_reference(op->proto, op->proto->attribute[0]->name))
+    if (op->proto->n_attribute == 0 || bnf_attr_any_reference(op->proto))
         return;
     if (value && value->t) {
         if (!read_elements(op->all, value->t, &out))
@@ -264,16 +264,18 @@ void bnf_shapes_scope(struct bnf_inference *all, bnf_id scope)
         const char *op_type = node->proto->op_type;
         const struct bnf_shape_rule *rule =
             op_type && bnf_node_is_standard(g, id) ? bnf_shape_rule(op_type) : NULL;
+        struct bnf_op op = {all, id, node->proto, bnf_node_opset(g, id), rule ? rule->arg : 0};
+        if (!rule)
+            bnf_shapes_call(&op);
         if (!rule || bnf_attr_any_reference(node->proto))
             continue; /* what a caller gives would read as a default */
-        struct bnf_op op = {all, id, node->proto, bnf_node_opset(g, id), rule->arg};
         rule->infer(&op);
         rule->elements(&op);
     }
 }
 
 /* Negative extents in a file are nonsense, and would read as symbols; unknown ones of inputs get symbols. */
-static void prepare(struct bnf_inference *all, bnf_id value)
+void bnf_shapes_open(struct bnf_inference *all, bnf_id value)
 {
     struct bnf_value *v = &all->graph->values[value];
     bool change = false;
@@ -300,12 +302,14 @@ int bnf_shapes_infer(struct bnf_graph *graph, struct bnf_err *err)
     all.known = bnf_alloc(graph->value_count, sizeof(struct bnf_element *));
     all.known_count = bnf_alloc(graph->value_count, sizeof *all.known_count);
     all.looked = bnf_alloc(graph->value_count, sizeof *all.looked);
-    all.no_memory = !all.known || !all.known_count || !all.looked;
+    all.no_memory = !all.known || !all.known_count || !all.looked || !bnf_shapes_find_functions(&all);
     for (bnf_id v = 0; !all.no_memory && v < graph->value_count; v++)
-        prepare(&all, v);
-    for (bnf_id scope = 0; !all.no_memory && scope < graph->scope_count; scope++)
-        if (graph->scopes[scope].kind != BNF_SCOPE_BODY)
-            bnf_shapes_scope(&all, scope);
+        bnf_shapes_open(&all, v);
+    if (!all.no_memory && graph->scope_count)
+        bnf_shapes_scope(&all, 0);
+    if (!all.no_memory)
+        bnf_shapes_functions(&all);
+    bnf_shapes_forget_functions(&all);
     bnf_free(all.known);
     bnf_free(all.known_count);
     bnf_free(all.looked);

@@ -34,6 +34,10 @@ struct bnf_inference {
     uint32_t *known_count;      /* per value */
     bool *looked;               /* per value: its initializer has been read */
     bool no_memory;             /* the model's arena gave out */
+    struct bnf_callee *callees; /* the model's functions; see shapes_call.c */
+    size_t callee_count;
+    unsigned call_depth; /* calls around the scope being looked at */
+    size_t called_nodes; /* nodes looked at on behalf of calls */
 };
 
 /* One node while it is looked at. */
@@ -101,6 +105,21 @@ void bnf_dims_broadcast(struct bnf_dims *a, const struct bnf_dims *b);
 
 /* Runs one scope; bodies are entered from their owners. */
 void bnf_shapes_scope(struct bnf_inference *all, bnf_id scope);
+
+/* Gives an input's unknown extents symbols of their own. */
+void bnf_shapes_open(struct bnf_inference *all, bnf_id value);
+
+/* --- shapes_call.c --- */
+
+/* Lists the functions; false when memory is out. Forgetting frees the list. */
+bool bnf_shapes_find_functions(struct bnf_inference *all);
+void bnf_shapes_forget_functions(struct bnf_inference *all);
+
+/* Follows a node's call into its function; nothing when it calls none. */
+void bnf_shapes_call(const struct bnf_op *op);
+
+/* After the main graph: what holds inside every function whoever calls it. */
+void bnf_shapes_functions(struct bnf_inference *all);
 
 /* What is known about one operator type. */
 struct bnf_shape_rule {
