@@ -298,6 +298,32 @@ static const struct shape_case bodies[] = {
         "y float[3]; z float[3,T]"},
 };
 
+/* Functions: every call by itself outside, what holds for all of them inside. */
+static const struct shape_case calls[] = {
+    {"a call", "opset f 1; in x float N,3; function f.F(a) { out r; i = Relu(a); r = Transpose(i) }\ny = f.F(x)",
+        "y float[3,N]; i float[N,3]"},
+    {"calls with other extents",
+        "opset f 1; in x float N,3; in z float 5,4; function f.F(a) { out r; i = Relu(a); r = Flatten(i) axis=0 }\n"
+        "y = f.F(x); w = f.F(z)",
+        "y float[1,r[1]]; w float[1,20]; i float[a[0],a[1]]"},
+    {"calls with other types", "opset f 1; in x float 2; in z double 2; function f.F(a) { out r; r = Relu(a) }\n"
+                               "y = f.F(x); w = f.F(z)",
+        "y float[2]; w double[2]; r undefined[2]"},
+    {"calls with other ranks", "opset f 1; in x float 2; in z float 2,3; function f.F(a) { out r; r = Relu(a) }\n"
+                               "y = f.F(x); w = f.F(z)",
+        "y float[2]; w float[2,3]; r float?"},
+    {"functions in functions", "opset f 1; in x float N,3; function f.G(b) { opset f 1; out q; q = Transpose(b) }\n"
+                               "function f.F(a) { opset f 1; out r; i = f.G(a); r = f.G(i) }\ny = f.F(x)",
+        "y float[N,3]; i float[3,N]; q float[b[1],b[0]]"},
+    {"a function nobody calls", "opset f 1; in x float N,3; function f.F(a) { out r; r = Relu(a) }\ny = Relu(x)",
+        "y float[N,3]; r undefined?"},
+    {"a shape handed in", "opset f 1; in x float 2,6; init s int64 2 3 4; function f.F(a, t) { out r; r = Reshape(a, t) }\n"
+                          "y = f.F(x, s)",
+        "y float[3,4]"},
+    {"a function that calls itself", "opset f 1; in x float 2; function f.F(a) { opset f 1; out r; r = f.F(a) }\ny = f.F(x)",
+        "y undefined?"},
+};
+
 /* "float[N,3]", "float?" */
 static const char *describe(const struct bnf_graph *g, const struct bnf_shape *shape, char *text, size_t room)
 {
@@ -360,6 +386,7 @@ static const struct shape_table tables[] = {
     {arithmetic, COUNT(arithmetic)},
     {stated, COUNT(stated)},
     {bodies, COUNT(bodies)},
+    {calls, COUNT(calls)},
 };
 
 /* Those, and the ones in support. */
