@@ -1,6 +1,7 @@
 #include "fold/pending.h"
 
 #include "base/threads.h"
+#include "base/wide.h"
 #include "fold/quantized.h"
 
 #include <math.h>
@@ -70,44 +71,69 @@ void bnf_pending_read(const struct bnf_pending *p, size_t first, size_t count, d
     apply(p, first, count, &(struct bnf_factors){p->outer_scale, p->inner_scale, p->inner_shift}, out);
 }
 
-/* float → double, times scale, → float, without a stop in between: most of what folding writes. */
-static void scale_floats(const uint8_t *restrict in, size_t count, double scale, uint8_t *restrict out)
+static inline int32_t larger(int32_t a, int32_t b)
 {
+    return a > b ? a : b;
+}
+
+/* The magnitude of a float as an integer. These are ordered as the floats are, infinity and NaN last. */
+static inline int32_t magnitude(const uint8_t *data)
+{
+    int32_t bits;
+    memcpy(&bits, data, sizeof bits);
+    return bits & 0x7fffffff;
+}
+
+static const int32_t infinite = 0x7f800000;
+
+/* float → double, times scale, → float, without a stop in between: most of what folding writes. Returns the largest
+ * magnitude written. */
+BNF_WIDE
+static int32_t scale_floats(const uint8_t *restrict in, size_t count, double scale, uint8_t *restrict out)
+{
+    int32_t most = 0;
     for (size_t i = 0; i < count; i++) {
         float x;
         memcpy(&x, in + i * sizeof x, sizeof x);
         x = (float)((double)x * scale);
         memcpy(out + i * sizeof x, &x, sizeof x);
+        most = larger(most, magnitude(out + i * sizeof x));
     }
+    return most;
 }
 
-static void fill_floats(const struct bnf_pending *p, size_t first, size_t count, uint8_t *out)
+static int32_t fill_floats(const struct bnf_pending *p, size_t first, size_t count, uint8_t *out)
 {
+    int32_t most = 0;
     while (count) {
         struct walk w = stretch(p, p->inner_scale != NULL, first, count);
         double scale = p->outer_scale ? p->outer_scale[w.outer] : 1;
         if (p->inner_scale)
             scale *= p->inner_scale[w.inner];
-        scale_floats(p->base.data + first * sizeof(float), w.length, scale, out);
+        most = larger(most, scale_floats(p->base.data + first * sizeof(float), w.length, scale, out));
         out += w.length * sizeof(float);
         first += w.length;
         count -= w.length;
     }
+    return most;
 }
 
-/* The largest magnitude of floats. Without their signs they are ordered as integers, NaN and infinity last. */
-static double largest_float(const uint8_t *data, size_t count)
+BNF_WIDE
+static int32_t largest_magnitude(const uint8_t *data, size_t count)
 {
     int32_t most = 0;
-    for (size_t i = 0; i < count; i++) {
-        int32_t bits;
-        memcpy(&bits, data + i * sizeof bits, sizeof bits);
-        bits &= 0x7fffffff;
-        most = bits > most ? bits : most;
-    }
+    for (size_t i = 0; i < count; i++)
+        most = larger(most, magnitude(data + i * sizeof(float)));
+    return most;
+}
+
+/* The largest magnitude of floats; infinity when one is not finite. */
+static double largest_float(const uint8_t *data, size_t count)
+{
+    int32_t most = largest_magnitude(data, count);
     float value;
     memcpy(&value, &most, sizeof value);
-    return isfinite(value) ? (double)value : (double)INFINITY;
+    return most < infinite ? (double)value : (double)INFINITY;
 }
 
 static void fill(const struct bnf_source *source, size_t offset, size_t size, uint8_t *out)
@@ -116,8 +142,7 @@ static void fill(const struct bnf_source *source, size_t offset, size_t size, ui
     size_t width = element_size(p), first = offset / width, count = size / width;
     double x[chunk];
     if (p->base.dtype == BNF_DTYPE_FLOAT && !p->dense && !p->inner_shift && (p->run > 1 || !p->inner_scale)) {
-        fill_floats(p, first, count, out);
-        if (p->unfit && isinf(largest_float(out, count)))
+        if (fill_floats(p, first, count, out) >= infinite && p->unfit)
             atomic_store(p->unfit, true);
         return;
     }

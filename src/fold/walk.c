@@ -23,6 +23,12 @@ int bnf_plan_note(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_err *
     return BNF_OK;
 }
 
+static const char *operator_name(const struct bnf_graph *g, bnf_id node)
+{
+    const char *op = g->nodes[node].proto->op_type;
+    return op && *op ? op : "operator without a type";
+}
+
 /* What an operator answered: its last move says whether the affine ends there. */
 static int note_answer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, size_t moves, size_t carried,
     struct bnf_err *err)
@@ -32,7 +38,7 @@ static int note_answer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node
         return BNF_OK;
     bool absorbs = plan->move_count > moves && plan->moves[plan->move_count - 1].absorbs;
     bool on = plan->carried_count > carried;
-    return bnf_plan_note(fold, plan, err, "%s '%s' %s", fold->graph->nodes[node].proto->op_type,
+    return bnf_plan_note(fold, plan, err, "%s '%s' %s", operator_name(fold->graph, node),
         bnf_node_text(fold->graph, node, text, sizeof text),
         absorbs && on ? "takes a part of it and passes the rest on"
         : absorbs     ? "takes it"
@@ -54,7 +60,7 @@ bool bnf_is_linear_operator(const char *op_type)
 static int refuse_operator(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node)
 {
     char text[256];
-    const char *op = fold->graph->nodes[node].proto->op_type;
+    const char *op = operator_name(fold->graph, node);
     bool back = plan->walk == BNF_WALK_BACK;
     bnf_node_text(fold->graph, node, text, sizeof text);
     if (!bnf_node_is_standard(fold->graph, node))
@@ -67,11 +73,22 @@ static int refuse_operator(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id 
         "%s '%s' %s is not linear", op, text, back ? "in front of it" : "behind it");
 }
 
-/* An attribute that a function's caller gives would read as its default. */
-static int check_attributes(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node)
+/* What every rule takes for granted: slots are filled that the standard requires, and no attribute is one that a
+ * function's caller gives, which would read as its default. */
+static int check_node(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct bnf_rule *rule)
 {
-    const char *name = bnf_attr_any_reference(fold->graph->nodes[node].proto);
+    const struct bnf_graph *g = fold->graph;
+    const char *name = bnf_attr_any_reference(g->nodes[node].proto);
     char text[256];
+    uint32_t inputs = rule->inputs < 0 ? g->nodes[node].input_count : (uint32_t)rule->inputs;
+    for (uint32_t slot = 0; slot < (inputs ? inputs : 1); slot++)
+        if (bnf_node_input(g, node, slot) == BNF_NONE)
+            return bnf_refuse(fold, plan, BNF_REASON_SHAPE_UNKNOWN, "%s '%s' lacks its input %u", rule->op_type,
+                bnf_node_text(g, node, text, sizeof text), slot);
+    for (uint32_t slot = 0; slot < rule->outputs; slot++)
+        if (bnf_node_output(g, node, slot) == BNF_NONE)
+            return bnf_refuse(fold, plan, BNF_REASON_SHAPE_UNKNOWN, "%s '%s' lacks its output %u", rule->op_type,
+                bnf_node_text(g, node, text, sizeof text), slot);
     if (!name)
         return BNF_ANSWER_YES;
     return bnf_refuse(fold, plan, BNF_REASON_IN_FUNCTION,
@@ -111,7 +128,7 @@ static int check_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value
             return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_CAPTURED, "'%s' is also read by '%s' inside a body",
                 v->name, text);
         return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_SHARED, "'%s' is also read by %s '%s'", v->name,
-            g->nodes[node].proto->op_type, text);
+            operator_name(g, node), text);
     }
     return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_SHARED, "'%s' is read %u times by the same node", v->name,
         count);
@@ -199,7 +216,7 @@ static int ask_back(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_car
         return refuse_operator(fold, plan, producer);
     if (!bnf_table_put(&plan->asked, producer, 1))
         return bnf_fail_memory(err);
-    answer = check_attributes(fold, plan, producer);
+    answer = check_node(fold, plan, producer, rule);
     if (!answer)
         answer = rule->back(fold, plan, producer, err);
     return answer ? answer : note_answer(fold, plan, producer, moves, carried, err);
@@ -255,7 +272,7 @@ static int check_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id va
     if (!others)
         return refuse_operator(fold, plan, culprit);
     return bnf_refuse(fold, plan, BNF_REASON_CONSUMER_SHARED, "'%s' is also read by %s '%s', which cannot take it",
-        v->name, g->nodes[culprit].proto->op_type, bnf_node_text(g, culprit, text, sizeof text));
+        v->name, operator_name(g, culprit), bnf_node_text(g, culprit, text, sizeof text));
 }
 
 /* The reader of a carried value that was not asked yet and comes first; BNF_NONE when all were. */
@@ -295,9 +312,10 @@ int bnf_walk_forward(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_er
         if (!bnf_table_put(&plan->asked, node, 1))
             return bnf_fail_memory(err);
         size_t moves = plan->move_count, carried = plan->carried_count;
-        int answer = check_attributes(fold, plan, node);
+        const struct bnf_rule *rule = bnf_rule_find(fold->graph, node);
+        int answer = check_node(fold, plan, node, rule);
         if (!answer)
-            answer = bnf_rule_find(fold->graph, node)->forward(fold, plan, node, err);
+            answer = rule->forward(fold, plan, node, err);
         if (!answer)
             answer = note_answer(fold, plan, node, moves, carried, err);
         if (answer)
