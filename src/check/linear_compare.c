@@ -13,6 +13,7 @@ struct effective {
     size_t bias_rows;    /* Gemm's C may differ by row */
     double *bias, *size; /* bias_rows × out_channels */
     bool biased;         /* some bias may be other than zero */
+    unsigned derived;    /* stored tensors that factors of the other one's weights were found in */
 };
 
 static double *numbers(struct bnf_prover *p, struct bnf_arena *arena, size_t count)
@@ -114,8 +115,8 @@ static enum bnf_outcome compare_weights(
 {
     const struct bnf_core *ref = e[0].core;
     int dtype = ref->dtype;
-    unsigned tensors =
-        1 + (e[1].pre ? e[1].pre->scale_tensors : 0) + (e[1].post ? e[1].post->scale_tensors : 0);
+    unsigned tensors = 1 + e[1].derived + (e[1].pre ? e[1].pre->scale_tensors : 0) +
+                       (e[1].post ? e[1].post->scale_tensors : 0);
     double limit = bnf_limit(p, dtype, tensors);
     struct bnf_worst worst;
     bool transposed = ref->rows_out != e[1].core->rows_out;
@@ -186,6 +187,24 @@ static enum bnf_outcome compare_biases(
     return BNF_DIFFERENT;
 }
 
+/* The extents of a map of `count` numbers along a core's output channels. */
+static bool axis_of_result(
+    const struct bnf_side *side, const struct bnf_core *c, size_t count, int *rank, int64_t dims[BNF_MAP_RANK])
+{
+    *rank = c->kind == BNF_CORE_PRODUCT
+                ? side->graph.values[bnf_node_output(&side->graph, c->node, 0)].shape.rank
+                : (int)c->weight->rank;
+    if (count > 1 && (*rank > BNF_MAP_RANK || c->out_axis < 0 || c->out_axis >= *rank))
+        return false;
+    for (int i = 0; i < BNF_MAP_RANK; i++)
+        dims[i] = 1;
+    if (count > 1)
+        dims[c->out_axis] = (int64_t)c->out_channels;
+    else
+        *rank = -1;
+    return true;
+}
+
 /* What is added behind the weights, as a map of the result. NULL in *added: nothing. */
 static bool additions(struct bnf_prover *p, const struct bnf_side *side, struct bnf_arena *arena,
     const struct effective *e, const struct bnf_normal **added)
@@ -197,18 +216,12 @@ static bool additions(struct bnf_prover *p, const struct bnf_side *side, struct 
     if (!e->biased)
         return true;
     size_t count = e->bias_rows * c->out_channels;
-    int rank = c->kind == BNF_CORE_PRODUCT
-                   ? side->graph.values[bnf_node_output(&side->graph, c->node, 0)].shape.rank
-                   : (int)c->weight->rank;
-    if (count > 1 && (rank > BNF_MAP_RANK || c->out_axis < 0 || c->out_axis >= rank))
+    int rank;
+    if (!axis_of_result(side, c, count, &rank, dims))
         return false;
-    for (int i = 0; i < BNF_MAP_RANK; i++)
-        dims[i] = 1;
-    if (count > 1)
-        dims[c->out_axis] = (int64_t)c->out_channels;
     if (e->bias_rows > 1)
         dims[0] = (int64_t)e->bias_rows;
-    struct bnf_normal *map = bnf_normal_new(p, arena, count > 1 ? rank : -1, dims);
+    struct bnf_normal *map = bnf_normal_new(p, arena, rank, dims);
     if (!map)
         return false;
     for (size_t i = 0; i < count; i++) {
@@ -219,6 +232,111 @@ static bool additions(struct bnf_prover *p, const struct bnf_side *side, struct 
     map->shift_tensors = bias_tensors(c, pre, post);
     *added = map;
     return bnf_normal_settle(map);
+}
+
+/* The weights may be the same as they stand: then what lies on the result belongs to what is behind it. */
+static enum bnf_outcome compare_bare(struct bnf_prover *p, const struct effective e[2], struct bnf_arena *arena,
+    const struct bnf_normal **added, struct bnf_tally *tally)
+{
+    if (!e[0].post && !e[1].post)
+        return BNF_UNKNOWN;
+    struct effective bare[2];
+    for (int i = 0; i < 2; i++) {
+        bare[i] = (struct effective){.core = e[i].core, .pre = e[i].pre};
+        if (!weigh(p, arena, &bare[i]) || !bias(p, arena, &bare[i]))
+            return BNF_UNKNOWN;
+    }
+    enum bnf_outcome outcome = compare_weights(p, bare, tally);
+    for (int i = 0; i < 2 && outcome == BNF_EQUAL; i++) {
+        const struct bnf_normal *own;
+        if (!additions(p, &p->side[i], arena, &bare[i], &own) ||
+            !bnf_normal_compose(p, arena, e[i].post, own, &added[i]))
+            return BNF_UNKNOWN;
+    }
+    return outcome;
+}
+
+/* What the candidate's weights are times the reference's, per output channel, by the largest of each. False: that is
+ * not known. */
+static bool find_factors(
+    struct bnf_prover *p, struct bnf_arena *arena, const struct effective e[2], double *factor)
+{
+    const struct bnf_core *c = e[0].core;
+    double *most = numbers(p, arena, c->out_channels), *row[2];
+    for (int i = 0; i < 2; i++)
+        if (!(row[i] = numbers(p, arena, c->cols)))
+            return false;
+    if (!most || c->rows_out != e[1].core->rows_out)
+        return false;
+    for (size_t o = 0; o < c->out_channels; o++)
+        factor[o] = 1;
+    for (size_t r = 0; r < c->rows; r++) {
+        size_t group = bnf_core_group(c, r);
+        for (int i = 0; i < 2; i++) {
+            const struct bnf_weights *w = &e[i].weights;
+            bnf_weights_read(w->tensor, w->quant, r * c->cols, c->cols, row[i]);
+            for (size_t k = 0; k < c->cols; k++)
+                row[i][k] *= (w->row ? w->row[r] : 1) * (w->col ? w->col[group * c->cols + k] : 1);
+        }
+        for (size_t k = 0; k < c->cols; k++) {
+            size_t o = c->rows_out ? r % c->row_channels : bnf_core_col_channel(c, r, k);
+            if (!(fabs(row[0][k]) > most[o]))
+                continue;
+            most[o] = fabs(row[0][k]);
+            factor[o] = row[1][k] / row[0][k];
+            if (!isfinite(factor[o]) || factor[o] == 0)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Or they are the same but for a factor of each output channel, the rest of which is behind them. */
+static enum bnf_outcome compare_multiples(struct bnf_prover *p, const struct effective e[2],
+    struct bnf_arena *arena, const struct bnf_normal **added, struct bnf_tally *tally)
+{
+    struct effective own[2] = {e[0], e[1]};
+    size_t n = e[0].core->out_channels;
+    int64_t dims[BNF_MAP_RANK];
+    int rank;
+    if (!axis_of_result(&p->side[1], e[1].core, n, &rank, dims))
+        return BNF_UNKNOWN;
+    struct bnf_normal *factors = bnf_normal_new(p, arena, rank, dims), *post = bnf_normal_new(p, arena, rank, dims);
+    if (!factors || !post || !find_factors(p, arena, e, factors->scale))
+        return BNF_UNKNOWN;
+    for (size_t o = 0; o < n; o++)
+        post->scale[o] = factors->scale[o] * bnf_scale_at(e[0].post, o);
+    factors->scale_tensors = 1 + (e[1].pre ? e[1].pre->scale_tensors : 0) + (e[1].post ? e[1].post->scale_tensors : 0);
+    own[0] = (struct effective){.core = e[0].core, .pre = e[0].pre, .post = post};
+    own[1].derived = factors->scale_tensors;
+    if (!bnf_normal_settle(factors) || !bnf_normal_settle(post) || !weigh(p, arena, &own[0]))
+        return BNF_UNKNOWN;
+    enum bnf_outcome outcome = compare_weights(p, own, tally);
+    const struct bnf_normal *bias;
+    if (outcome == BNF_EQUAL && (!additions(p, &p->side[0], arena, &e[0], &added[0]) ||
+                                    !additions(p, &p->side[1], arena, &e[1], &bias) ||
+                                    !bnf_normal_compose(p, arena, bias, factors, &added[1])))
+        return BNF_UNKNOWN;
+    return outcome;
+}
+
+/* Weights that differ with what lies on the result, and not without all or some of it. */
+static enum bnf_outcome compare_shared(struct bnf_prover *p, const struct effective e[2], struct bnf_arena *arena,
+    const struct bnf_normal **added, struct bnf_tally *tally)
+{
+    bool explaining = p->explaining;
+    p->explaining = false;
+    struct bnf_tally inner = *tally;
+    enum bnf_outcome outcome = compare_bare(p, e, arena, added, &inner);
+    p->resorts |= outcome != BNF_EQUAL;
+    if (outcome != BNF_EQUAL && p->multiples) {
+        inner = *tally;
+        outcome = compare_multiples(p, e, arena, added, &inner);
+    }
+    p->explaining = explaining;
+    if (outcome == BNF_EQUAL)
+        *tally = inner;
+    return outcome;
 }
 
 /* With `added`, what is added behind the weights is returned instead of compared. */
@@ -232,8 +350,9 @@ static enum bnf_outcome compare_coefficients(struct bnf_prover *p, struct effect
     for (int i = 0; i < 2; i++)
         if (!weigh(p, arena, &e[i]) || !bias(p, arena, &e[i]))
             return BNF_UNKNOWN;
+    struct bnf_tally before = *tally;
     enum bnf_outcome outcome = compare_weights(p, e, tally);
-    if (outcome != BNF_EQUAL || !added)
+    if (!added)
         return outcome == BNF_EQUAL ? compare_biases(p, e, tally) : outcome;
     for (size_t i = 0; i < e[1].bias_rows * e[1].core->out_channels; i++)
         if (!isfinite(e[1].bias[i])) { /* in the reference, too, nothing would equal it */
@@ -241,6 +360,12 @@ static enum bnf_outcome compare_coefficients(struct bnf_prover *p, struct effect
             bnf_say(p, "the bias of output channel %zu is %.9g", i % e[1].core->out_channels, e[1].bias[i]);
             return BNF_DIFFERENT;
         }
+    if (outcome != BNF_EQUAL) {
+        if (outcome == BNF_UNKNOWN || compare_shared(p, e, arena, added, &before) != BNF_EQUAL)
+            return outcome;
+        *tally = before;
+        return BNF_EQUAL;
+    }
     for (int i = 0; i < 2; i++)
         if (!additions(p, &p->side[i], arena, &e[i], &added[i]))
             return BNF_UNKNOWN;

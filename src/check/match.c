@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Nesting of comparisons. In a candidate whose values pair up one after the other it stays in single digits.
- */
+/* Nesting of comparisons. In a candidate whose values pair up one after the other it stays in single digits. */
 #define DEEPEST 400
 /* How many values maps are carried to before a comparison gives up. */
 #define MOST_RELATIONS 256
@@ -265,8 +264,7 @@ static enum bnf_outcome compare_draws(struct bnf_prover *p, bnf_id ref, bnf_id n
     }
     for (int i = 0; i < 2; i++)
         if (p->side[i].drawn[node[i]] != BNF_NONE && p->side[i].drawn[node[i]] != node[1 - i]) {
-            bnf_say(p,
-                "the operator may draw random numbers or keep a state, and already stands for another node");
+            bnf_say(p, "the operator may draw random numbers or keep a state, and already stands for another node");
             return BNF_UNKNOWN;
         }
     return BNF_EQUAL;
@@ -405,19 +403,21 @@ static enum bnf_outcome compare_related(struct bnf_prover *p, const bnf_id end[2
     return outcome;
 }
 
-/* The values in front of all maps. Of a sum, shifts may have moved from one operand to another. */
+/* The values in front of all maps. Of a sum, shifts may have moved from one operand to another; of what a part is cut
+ * from, the rest may differ. */
 static enum bnf_outcome compare_unmapped(
     struct bnf_prover *p, const bnf_id end[2], int dtype, struct bnf_tally *tally)
 {
     static const struct bnf_normal *const none[2] = {NULL, NULL};
-    static const char *const sums[] = {"Add", "Sub", "Sum", "Mean"};
+    static const char *const forgiving[] = {"Add", "Sub", "Sum", "Mean", "Slice", "Split"};
     enum bnf_outcome outcome = bnf_layer_compare(p, end, none, dtype, tally);
     if (outcome != BNF_UNKNOWN)
         return outcome;
     outcome = compare_opaque(p, end[0], end[1], tally);
     bnf_id node = p->side[0].graph.values[end[0]].producer;
-    for (size_t i = 0; i < sizeof sums / sizeof *sums && outcome != BNF_EQUAL && node != BNF_NONE; i++)
-        if (bnf_node_is(&p->side[0].graph, node, sums[i]) &&
+    const size_t count = node == BNF_NONE ? 0 : sizeof forgiving / sizeof *forgiving;
+    for (size_t i = 0; i < count && outcome != BNF_EQUAL; i++)
+        if (bnf_node_is(&p->side[0].graph, node, forgiving[i]) &&
             compare_related(p, end, none, dtype, tally) == BNF_EQUAL)
             return BNF_EQUAL;
     return outcome;
@@ -533,6 +533,30 @@ static enum bnf_outcome compare(struct bnf_prover *p, bnf_id ref, bnf_id new, st
     return p->status ? BNF_UNKNOWN : outcome;
 }
 
+/* With the last resort where it might help. *tally must be fresh. */
+static enum bnf_outcome compare_thoroughly(
+    struct bnf_prover *p, bnf_id ref, bnf_id new, struct bnf_tally *tally)
+{
+    const unsigned budget = p->budget;
+    const bool multiples = p->multiples, resorts = p->resorts;
+    struct bnf_tally further = *tally;
+    p->depth++;
+    p->budget = MOST_RELATIONS;
+    p->multiples = p->resorts = false;
+    enum bnf_outcome outcome = compare(p, ref, new, tally);
+    p->budget = MOST_RELATIONS;
+    p->multiples = true;
+    if (outcome != BNF_EQUAL && p->resorts && compare(p, ref, new, &further) == BNF_EQUAL) {
+        outcome = BNF_EQUAL;
+        *tally = further;
+    }
+    p->depth--;
+    p->budget = budget;
+    p->multiples = multiples;
+    p->resorts = resorts;
+    return outcome;
+}
+
 enum bnf_outcome bnf_try(struct bnf_prover *p, bnf_id ref, bnf_id new)
 {
     ref = bnf_canon(&p->side[0], ref);
@@ -544,12 +568,7 @@ enum bnf_outcome bnf_try(struct bnf_prover *p, bnf_id ref, bnf_id new)
     if (p->status || p->explaining || p->depth >= DEEPEST || !may)
         return BNF_UNKNOWN;
     struct bnf_tally tally = {.sub = {BNF_NONE, BNF_NONE}};
-    unsigned budget = p->budget;
-    p->budget = MOST_RELATIONS;
-    p->depth++;
-    enum bnf_outcome outcome = compare(p, ref, new, &tally);
-    p->depth--;
-    p->budget = budget;
+    enum bnf_outcome outcome = compare_thoroughly(p, ref, new, &tally);
     if (!p->status)
         remember(p, ref, new, outcome, &tally);
     return outcome;

@@ -96,6 +96,8 @@ struct bnf_prover {
     double probed; /* multiplications and additions that probing has cost */
     int status; /* of the first failure; everything stops then */
     struct bnf_err *err;
+    bool multiples;  /* weights may be related as multiples of each other, which costs precision: the last resort */
+    bool resorts;    /* that might have helped */
     bool explaining; /* a comparison is repeated to put its reason into words */
     char *said;      /* the reason; arena of the proof */
     double said_u;

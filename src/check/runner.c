@@ -21,6 +21,16 @@ int bnf_runner_open(struct bnf_runner *r, int side, enum bnf_precision precision
     return status;
 }
 
+/* A run that ends early is no failure of the check. */
+static int run_into_trouble(struct bnf_runner *r, int side, size_t sample, int status, const char *text)
+{
+    r->trouble.side = side;
+    r->trouble.status = status;
+    r->trouble.sample = sample;
+    snprintf(r->trouble.text, sizeof r->trouble.text, "%.500s", text);
+    return BNF_RUN_TROUBLE;
+}
+
 int bnf_runner_run(struct bnf_runner *r, int side, struct bnf_eval *eval, size_t sample, struct bnf_err *err)
 {
     size_t inputs = r->graph[BNF_RUN_REF].scopes[0].input_count, own = r->graph[side].scopes[0].input_count;
@@ -28,7 +38,11 @@ int bnf_runner_run(struct bnf_runner *r, int side, struct bnf_eval *eval, size_t
     struct bnf_err local = {0};
     int status = arrays && feeds ? BNF_OK : bnf_fail_memory(err);
     if (!status)
-        status = bnf_feeds_make(&r->feeds, sample, eval->precision, &eval->budget, arrays, err);
+        status = bnf_feeds_make(&r->feeds, sample, eval->precision, &eval->budget, arrays, &local);
+    if (status == BNF_ENOMEM && arrays && feeds)
+        status = run_into_trouble(r, side, sample, BNF_ENOMEM, "the inputs take more memory than may be used");
+    else if (status && local.text[0])
+        status = bnf_fail(err, status, "%s", local.text);
     for (size_t i = 0; i < inputs && !status && r->shake; i++) {
         if (arrays[i])
             arrays[i] = bnf_feeds_shake(&eval->budget, arrays[i], r->shake ^ i << 32);
@@ -42,13 +56,8 @@ int bnf_runner_run(struct bnf_runner *r, int side, struct bnf_eval *eval, size_t
                        : r->source[i] == SIZE_MAX ? NULL
                                                   : arrays[r->source[i]];
         status = bnf_eval_run(eval, feeds, &local);
-        if (status) {
-            r->trouble.side = side;
-            r->trouble.status = status;
-            r->trouble.sample = sample;
-            snprintf(r->trouble.text, sizeof r->trouble.text, "%.500s", local.text);
-            status = BNF_RUN_TROUBLE;
-        }
+        if (status)
+            status = run_into_trouble(r, side, sample, status, local.text);
     }
     for (size_t i = 0; arrays && i < inputs; i++)
         bnf_array_drop(&eval->budget, arrays[i]);

@@ -3,6 +3,7 @@
  * what remains, which is mostly shifts. */
 #include "check/transport.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Nesting, as for comparisons of pairs. */
@@ -15,6 +16,7 @@ struct passage {
     struct bnf_crossing c[2];
     bnf_id data[2][most_branches];
     const struct bnf_normal *in[2][most_branches];   /* pushed in front of the nodes */
+    const struct bnf_normal *pushed[2];              /* what that is behind the nodes */
     const struct bnf_normal *rest[2];                /* what stays behind them */
     bool complete[2];                                /* no scale stayed behind */
     bool crossed;                                    /* the candidate's two inputs change places */
@@ -76,23 +78,28 @@ static void push(struct passage *w, int i, const struct bnf_normal *map)
     size_t bytes = c->branches * sizeof *w->in[i];
     memset(w->in[i], 0, bytes);
     w->rest[i] = NULL;
+    w->pushed[i] = map;
     w->complete[i] = true;
     if (c->rule->back(c, map, w->in[i]))
         return;
     memset(w->in[i], 0, bytes);
     if (map && map->shifts && bnf_normal_part(c->p, c->arena, map, &scale, &shift) &&
         c->rule->back(c, scale, w->in[i])) {
+        w->pushed[i] = scale;
         w->rest[i] = shift;
         return;
     }
     memset(w->in[i], 0, bytes);
+    w->pushed[i] = NULL;
     w->rest[i] = map;
     w->complete[i] = false;
     if (!bnf_normal_is_nonnegative(map) && bnf_normal_sign(c->p, c->arena, map, true, &scale, &shift) &&
-        c->rule->back(c, scale, w->in[i]))
+        c->rule->back(c, scale, w->in[i])) {
+        w->pushed[i] = scale;
         w->rest[i] = shift; /* the sign, and the shift */
-    else
+    } else {
         memset(w->in[i], 0, bytes);
+    }
 }
 
 /* ---- forward ---- */
@@ -147,6 +154,24 @@ static bool forward_both(const struct passage *w, const struct bnf_normal *out[2
     return forward(w, 0, &out[0]) && forward(w, 1, &out[1]);
 }
 
+/* Sums of which the candidate's is a multiple of the reference's, whatever lies in front. */
+static bool carry_evenly(const struct passage *w, const struct bnf_normal *out[2], struct bnf_tally *tally)
+{
+    struct bnf_prover *p = w->c[0].p;
+    const struct bnf_normal *const *const in[2] = {w->front[0], w->front[1]};
+    struct bnf_tally inner = *tally;
+    size_t order[most_branches];
+    bool explaining = p->explaining;
+    for (size_t k = 0; k < w->c[0].branches; k++)
+        order[k] = other(w, k);
+    p->explaining = false;
+    bool even = bnf_carry_sums_evenly(w->c, in, order, &inner, out);
+    p->explaining = explaining;
+    if (even)
+        *tally = inner;
+    return even;
+}
+
 /* Operands of sums that are scaled by other numbers than in the reference. */
 static bool differ_in_scale(struct passage *w, int dtype, const struct bnf_tally *tally)
 {
@@ -177,7 +202,9 @@ static enum bnf_outcome carry(struct passage *w, const struct bnf_normal *out[2]
         level(w, SIGNS, dtype, tally);
     if (!done && !(done = forward_both(w, behind)))
         level(w, SHIFTS, dtype, tally);
-    if (!done && !forward_both(w, behind)) {
+    if (!done && !(done = forward_both(w, behind)) && sums)
+        done = carry_evenly(w, behind, tally);
+    if (!done) {
         if (sums && differ_in_scale(w, dtype, tally))
             return BNF_DIFFERENT;
         /* What does not pass must be the same in front. */
@@ -197,6 +224,39 @@ static enum bnf_outcome carry(struct passage *w, const struct bnf_normal *out[2]
 
 /* ---- one way, and all ways ---- */
 
+/* Different constants of one shape are different shifts of zeros: what a sum makes of them may be what the other
+ * model has behind it. False: they are not. */
+static bool shift_zeros(const struct passage *w, const bnf_id value[2], const struct bnf_normal *const map[2],
+    const struct bnf_normal *out[2])
+{
+    struct bnf_prover *p = w->c[0].p;
+    const struct bnf_tensor *t[2];
+    for (int i = 0; i < 2; i++)
+        if (!(t[i] = bnf_side_constant(p, &p->side[i], value[i])) || !bnf_dtype_is_float(t[i]->dtype) ||
+            t[i]->rank > BNF_MAP_RANK || t[i]->count == 0 || (map[i] && map[i]->shifts))
+            return false;
+    if (t[0]->dtype != t[1]->dtype || t[0]->rank != t[1]->rank || bnf_tensor_same(t[0], t[1]) ||
+        (t[0]->rank && memcmp(t[0]->dims, t[1]->dims, t[0]->rank * sizeof *t[0]->dims) != 0))
+        return false;
+    for (int i = 0; i < 2; i++) {
+        struct bnf_normal *zeros = bnf_normal_new(p, w->c[0].arena, (int)t[i]->rank, t[i]->dims);
+        const struct bnf_normal *mapped, *scale;
+        for (size_t k = 0; zeros && k < t[i]->count; k++) {
+            zeros->scale[k] = 1;
+            zeros->shift[k] = bnf_tensor_at(t[i], k);
+            zeros->size[k] = fabs(zeros->shift[k]);
+        }
+        if (!zeros || !bnf_normal_settle(zeros))
+            return false;
+        zeros->shift_tensors = 1;
+        /* A scale of zeros is none. */
+        if (!bnf_normal_compose(p, w->c[0].arena, map[i], zeros, &mapped) ||
+            !bnf_normal_part(p, w->c[0].arena, mapped, &scale, &out[i]))
+            return false;
+    }
+    return true;
+}
+
 static enum bnf_outcome relate_inputs(struct passage *w, struct bnf_tally *tally)
 {
     struct bnf_prover *p = w->c[0].p;
@@ -205,7 +265,9 @@ static enum bnf_outcome relate_inputs(struct passage *w, struct bnf_tally *tally
         size_t l = other(w, k);
         const bnf_id value[2] = {w->data[0][k], w->data[1][l]};
         const struct bnf_normal *const map[2] = {w->in[0][k], w->in[1][l]}, *out[2] = {NULL, NULL};
-        enum bnf_outcome one = bnf_relate(p, value, map, w->c[0].arena, out, tally);
+        enum bnf_outcome one = w->c[0].rule->back == bnf_carry_sum_back && shift_zeros(w, value, map, out)
+                                   ? BNF_EQUAL
+                                   : bnf_relate(p, value, map, w->c[0].arena, out, tally);
         w->front[0][k] = out[0];
         w->front[1][l] = out[1];
         outcome = one > outcome ? one : outcome;
@@ -294,7 +356,7 @@ static enum bnf_outcome relate_pads(struct passage *w, const struct bnf_normal *
 {
     struct bnf_prover *p = w->c[0].p;
     struct bnf_padding padding[2];
-    const struct bnf_normal *acting[2], *behind[2];
+    const struct bnf_normal *behind[2];
     if (!bnf_padding_of(&w->c[0], &padding[0]) || !bnf_padding_of(&w->c[1], &padding[1]))
         return BNF_UNKNOWN;
     enum bnf_outcome outcome = bnf_paddings_compare(p, w->c, padding);
@@ -302,13 +364,12 @@ static enum bnf_outcome relate_pads(struct passage *w, const struct bnf_normal *
         outcome = try_ways(w, map, out, tally);
     if (outcome != BNF_EQUAL || !padding[0].constant || !padding[0].adds)
         return outcome;
-    for (int i = 0; i < 2; i++) /* what stayed behind the node acts on all alike */
-        acting[i] = w->complete[i] ? map[i] : NULL;
     if (!forward_both(w, behind))
         return BNF_UNKNOWN;
+    /* What stayed behind the node acts on all alike. */
     const double fill[2] = {padding[0].fill, padding[1].fill};
     return bnf_fills_compare(
-        p, w->c[0].arena, fill, acting, behind, bnf_crossing_out(&w->c[0])->dtype, tally);
+        p, w->c[0].arena, fill, w->pushed, behind, bnf_crossing_out(&w->c[0])->dtype, tally);
 }
 
 static enum bnf_outcome relate_nodes(struct bnf_prover *p, const bnf_id end[2],

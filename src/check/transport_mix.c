@@ -3,6 +3,7 @@
 
 #include "graph/attr.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Before version 7 operands broadcast by rules of their own; of these only equal shapes are dealt with. */
@@ -80,6 +81,14 @@ static const struct bnf_normal *multiply(
     return out;
 }
 
+/* What an operand of a sum is multiplied by. */
+static double factor_of(const struct bnf_crossing *c, size_t branch)
+{
+    if (strcmp(c->rule->op_type, "Mean") == 0)
+        return 1 / (double)c->branches;
+    return branch && strcmp(c->rule->op_type, "Sub") == 0 ? -1 : 1;
+}
+
 bool bnf_carry_sum_forward(
     const struct bnf_crossing *c, const struct bnf_normal *const *in, const struct bnf_normal **out)
 {
@@ -94,14 +103,79 @@ bool bnf_carry_sum_forward(
             return false;
         if (!k || (scale && scale->scale_tensors > common->scale_tensors))
             common = scale;
-        double factor = strcmp(c->rule->op_type, "Mean") == 0        ? 1 / (double)c->branches
-                        : k && strcmp(c->rule->op_type, "Sub") == 0 ? -1
-                                                                    : 1;
-        if (shift && (!(shift = multiply(c, shift, factor)) ||
+        if (shift && (!(shift = multiply(c, shift, factor_of(c, k))) ||
                          !bnf_normal_compose(c->p, c->arena, total, shift, &total)))
             return false;
     }
     return bnf_normal_compose(c->p, c->arena, total, common, out);
+}
+
+/* The candidate's map in terms of what the reference's makes of the function they share, and what is left of the
+ * reference's then: sizes. False: a scale is zero. */
+static bool in_terms_of(const struct bnf_crossing *c, const struct bnf_normal *const map[2],
+    const struct bnf_normal **ref, struct bnf_normal **new)
+{
+    const struct bnf_normal *both;
+    if (!bnf_normal_compose(c->p, c->arena, map[0], map[1], &both))
+        return false;
+    struct bnf_normal one = {.rank = -1, .count = 1};
+    both = both ? both : &one;
+    struct bnf_normal *left = bnf_map_like(c, map[0], both->rank, both->dims);
+    struct bnf_normal *ratio = bnf_map_like(c, map[1], both->rank, both->dims);
+    struct bnf_twin walk;
+    if (!left || !ratio)
+        return false;
+    bnf_twin_start(&walk, both->rank, both->dims, map[0], map[1]);
+    for (size_t i = 0; i < ratio->count; i++, bnf_twin_next(&walk)) {
+        size_t a = walk.at[0], b = walk.at[1];
+        double scale = bnf_scale_at(map[0], a), factor = bnf_scale_at(map[1], b) / scale;
+        left->scale[i] = 1;
+        left->size[i] = bnf_size_at(map[0], a);
+        ratio->scale[i] = factor;
+        ratio->shift[i] = bnf_shift_at(map[1], b) - factor * bnf_shift_at(map[0], a);
+        ratio->size[i] = bnf_size_at(map[1], b) + fabs(factor) * bnf_size_at(map[0], a);
+        if (scale == 0 || factor == 0)
+            return false;
+    }
+    ratio->shift_tensors += ratio->scale_tensors;
+    if (!bnf_normal_settle(left) || !bnf_normal_settle(ratio))
+        return false;
+    *ref = left;
+    *new = ratio;
+    return true;
+}
+
+bool bnf_carry_sums_evenly(const struct bnf_crossing c[2], const struct bnf_normal *const *const in[2],
+    const size_t *order, struct bnf_tally *tally, const struct bnf_normal *out[2])
+{
+    struct bnf_prover *p = c->p;
+    struct bnf_arena *arena = c->arena;
+    const struct bnf_normal *common = NULL, *total[2] = {NULL, NULL};
+    int dtype = bnf_crossing_out(c)->dtype;
+    for (size_t k = 0; k < c->branches; k++) {
+        const size_t branch[2] = {k, order[k]};
+        const struct bnf_normal *moved[2], *left, *scale, *shift[2];
+        struct bnf_normal *ratio;
+        for (int i = 0; i < 2; i++) {
+            const struct bnf_normal *map = in[i][branch[i]];
+            moved[i] = map ? onto_result(&c[i], branch[i], map) : NULL;
+            if (!aligns_right(&c[i]) || (map && !moved[i]))
+                return false;
+        }
+        if (!in_terms_of(c, moved, &left, &ratio) || !bnf_normal_part(p, arena, ratio, &scale, &shift[1]))
+            return false;
+        shift[0] = left->shifts ? left : NULL;
+        if (k == 0)
+            common = scale;
+        else if (bnf_normal_compare(p, common, scale, dtype, tally) != BNF_EQUAL)
+            return false;
+        for (int i = 0; i < 2; i++)
+            if (shift[i] && (!(shift[i] = multiply(&c[i], shift[i], factor_of(c, k))) ||
+                                !bnf_normal_compose(p, arena, total[i], shift[i], &total[i])))
+                return false;
+    }
+    out[0] = total[0];
+    return bnf_normal_compose(p, arena, total[1], common, &out[1]);
 }
 
 /* ---- products ---- */
