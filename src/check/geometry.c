@@ -97,14 +97,23 @@ bool bnf_geometry_is_pointwise(const struct bnf_graph *g, bnf_id node, const str
                : mode != STRANGE;
 }
 
-bool bnf_geometry_read(struct bnf_prover *p, struct bnf_side *side, struct bnf_core *core)
+/* Attributes of another type or length say nothing that could be compared. */
+static bool is_readable(const Onnx__NodeProto *proto, size_t spatial)
 {
-    (void)p;
+    int64_t values[2 * MOST_SPATIAL];
+    return padding_of(proto) != STRANGE && read_ints(proto, "strides", spatial, 1, values) &&
+           read_ints(proto, "dilations", spatial, 1, values) && read_ints(proto, "pads", 2 * spatial, 0, values) &&
+           read_ints(proto, "output_padding", spatial, 0, values);
+}
+
+bool bnf_geometry_read(struct bnf_side *side, struct bnf_core *core)
+{
     const struct bnf_tensor *w = core->weight;
     const Onnx__NodeProto *proto = side->graph.nodes[core->node].proto;
     bool transpose = core->kind == BNF_CORE_CONV_TRANSPOSE;
     int64_t groups = bnf_attr_int(proto, "group", 1), values[2 * MOST_SPATIAL];
-    if (w->rank < 3 || w->rank - 2 > MOST_SPATIAL || groups < 1 || groups > w->dims[0] || w->dims[0] % groups)
+    if (w->rank < 3 || w->rank - 2 > MOST_SPATIAL || groups < 1 || groups > w->dims[0] || w->dims[0] % groups ||
+        !is_readable(proto, w->rank - 2))
         return false;
     size_t spatial = w->rank - 2, first = (size_t)w->dims[0], second = (size_t)w->dims[1];
     core->groups = (size_t)groups;

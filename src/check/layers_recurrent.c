@@ -140,8 +140,20 @@ static enum bnf_outcome relate_data(struct bnf_stored *layer, struct recurrent r
     layer->tally->changed |= pre[0] || pre[1];
     if (fits)
         return BNF_EQUAL;
+    struct bnf_tally inner = *layer->tally;
     r[0].pre = r[1].pre = NULL;
-    outcome = bnf_normal_compare(layer->p, pre[0], pre[1], layer->dtype, layer->tally);
+    outcome = bnf_normal_compare(layer->p, pre[0], pre[1], layer->dtype, &inner);
+    if (outcome != BNF_EQUAL) { /* scales, behind a shift that both share, may still be worked in */
+        const struct bnf_normal *offset[2];
+        inner = *layer->tally;
+        for (int i = 0; i < 2; i++)
+            if (!bnf_normal_offset(layer->p, layer->arena, pre[i], &r[i].pre, &offset[i]) ||
+                !bnf_core_receives(&r[i].core, r[i].pre))
+                return BNF_UNKNOWN;
+        outcome = bnf_normal_compare(layer->p, offset[0], offset[1], layer->dtype, &inner);
+    }
+    if (outcome == BNF_EQUAL)
+        *layer->tally = inner;
     return outcome == BNF_EQUAL ? BNF_EQUAL : BNF_UNKNOWN;
 }
 

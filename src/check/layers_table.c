@@ -4,6 +4,9 @@
 
 #include "graph/attr.h"
 
+#include <math.h>
+#include <string.h>
+
 enum { TABLE = 0 };
 
 /* A map of what Gather gives as one of the table: the axes of the indices make room for the axis they index.
@@ -33,6 +36,96 @@ static bool move_to_table(const struct bnf_stored *layer, const struct bnf_norma
     return bnf_stored_map_fits(moved, table);
 }
 
+/* A map of the table as one of what Gather gives. NULL: no memory, or too many axes. */
+static const struct bnf_normal *move_from_table(
+    const struct bnf_stored *layer, const struct bnf_normal *map, int axis, int indices)
+{
+    struct bnf_normal *moved = bnf_arena_alloc(layer->arena, 1, sizeof *moved);
+    if (!moved)
+        bnf_prover_fail(layer->p, bnf_fail_memory(layer->p->err));
+    if (!moved || map->rank < 0 || map->rank + indices - 1 > BNF_MAP_RANK)
+        return moved && map->rank < 0 ? map : NULL;
+    *moved = *map;
+    moved->rank = map->rank + indices - 1;
+    for (int i = 0; i < moved->rank; i++)
+        moved->dims[i] = i < axis ? map->dims[i] : i < axis + indices ? 1 : map->dims[i - indices + 1];
+    return moved;
+}
+
+/* What the candidate's elements are above the reference's, for all that are looked up together: where the stored number
+ * is smallest, its rounding is. */
+static bool find_shift(const struct bnf_stored *layer, const struct bnf_tensor *const table[2],
+    const struct bnf_normal *const map[2], int axis, struct bnf_normal **out)
+{
+    int64_t dims[BNF_MAP_RANK];
+    struct bnf_twin at, on;
+    const int rank = (int)table[0]->rank;
+    for (int i = 0; i < rank; i++)
+        dims[i] = i == axis ? 1 : table[0]->dims[i];
+    struct bnf_normal *shift = bnf_normal_new(layer->p, layer->arena, rank, dims);
+    double *least = shift ? bnf_arena_alloc(layer->arena, shift->count, sizeof *least) : NULL;
+    if (!least)
+        return false;
+    for (size_t i = 0; i < shift->count; i++)
+        least[i] = INFINITY;
+    bnf_twin_start(&at, rank, table[0]->dims, map[0], map[1]);
+    bnf_twin_start(&on, rank, table[0]->dims, shift, NULL);
+    for (size_t i = 0; i < table[0]->count; i++, bnf_twin_next(&at), bnf_twin_next(&on)) {
+        double number[2], size = 0;
+        size_t k = on.at[0];
+        for (int side = 1; side >= 0; side--) {
+            double product = bnf_tensor_at(table[side], i) * bnf_scale_at(map[side], at.at[side]);
+            number[side] = product + bnf_shift_at(map[side], at.at[side]);
+            size = fabs(product) + bnf_size_at(map[side], at.at[side]);
+        }
+        if (!(fabs(number[1]) < least[k]))
+            continue;
+        least[k] = fabs(number[1]);
+        shift->shift[k] = number[1] - number[0];
+        shift->size[k] = size;
+    }
+    for (size_t i = 0; i < shift->count; i++)
+        shift->scale[i] = 1;
+    shift->shift_tensors = 1 + (map[1] ? map[1]->scale_tensors + map[1]->shift_tensors : 0);
+    *out = shift;
+    return bnf_normal_settle(shift);
+}
+
+/* Tables that differ by a shift, which then lies behind what is looked up; the reference's terms are its own, too. */
+static enum bnf_outcome compare_shifted(struct bnf_stored *layer, const struct bnf_tensor *const table[2],
+    const struct bnf_normal *const map[2], int axis)
+{
+    struct bnf_prover *p = layer->p;
+    struct bnf_side *side = &p->side[BNF_REF];
+    struct bnf_normal *shift, *none;
+    const struct bnf_normal *shifted[2] = {NULL, map[1]};
+    int indices = side->graph.values[bnf_node_input(&side->graph, layer->node[BNF_REF], 1)].shape.rank;
+    bool explaining = p->explaining;
+    if (indices < 0 || !find_shift(layer, table, map, axis, &shift) ||
+        !(none = bnf_normal_new(p, layer->arena, shift->rank, shift->dims)) ||
+        !bnf_normal_compose(p, layer->arena, shift, map[0], &shifted[0]))
+        return BNF_UNKNOWN;
+    for (size_t i = 0; i < none->count; i++) {
+        none->scale[i] = 1;
+        none->size[i] = shift->size[i];
+    }
+    if (!bnf_normal_settle(none))
+        return BNF_UNKNOWN;
+    /* The shift is a stored number of the candidate's, too. */
+    struct bnf_normal counted = {.rank = -1, .count = 1, .scale = (double[]){1}, .shift = (double[]){0}, .size = (double[]){0}};
+    counted.scale_tensors = 1;
+    if (!bnf_normal_compose(p, layer->arena, &counted, map[1], &shifted[1]))
+        return BNF_UNKNOWN;
+    p->explaining = false;
+    enum bnf_outcome outcome = bnf_stored_constants_compare(layer, "table", table, shifted);
+    p->explaining = explaining;
+    const struct bnf_normal *const found[2] = {none, shift};
+    for (int i = 0; i < 2 && outcome == BNF_EQUAL; i++)
+        if (!(layer->out[i] = move_from_table(layer, found[i], axis, indices)))
+            outcome = BNF_UNKNOWN;
+    return outcome;
+}
+
 enum bnf_outcome bnf_stored_gather(struct bnf_stored *layer)
 {
     const struct bnf_tensor *table[2];
@@ -51,5 +144,17 @@ enum bnf_outcome bnf_stored_gather(struct bnf_stored *layer)
             !move_to_table(layer, layer->map[i], table[i], (int)axis, &map[i]))
             return BNF_UNKNOWN;
     layer->dtype = table[0]->dtype;
-    return bnf_stored_constants_compare(layer, "table", table, map);
+    struct bnf_tally before = *layer->tally;
+    enum bnf_outcome outcome = bnf_stored_constants_compare(layer, "table", table, map);
+    bool alike = table[0]->rank == table[1]->rank && table[0]->dtype == table[1]->dtype &&
+                 memcmp(table[0]->dims, table[1]->dims, table[0]->rank * sizeof *table[0]->dims) == 0;
+    if (outcome != BNF_DIFFERENT || !alike)
+        return outcome;
+    struct bnf_tally after = *layer->tally;
+    *layer->tally = before;
+    if (compare_shifted(layer, table, map, (int)axis) == BNF_EQUAL)
+        return BNF_EQUAL;
+    layer->out[0] = layer->out[1] = NULL;
+    *layer->tally = after;
+    return outcome;
 }

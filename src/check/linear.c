@@ -30,7 +30,7 @@ static bool read_conv(struct bnf_prover *p, struct bnf_side *side, struct bnf_co
     const struct bnf_graph *g = &side->graph;
     core->data = bnf_node_input(g, core->node, 0);
     if (core->data == BNF_NONE || !read_weight(p, side, bnf_node_input(g, core->node, 1), core) ||
-        !bnf_geometry_read(p, side, core) ||
+        !bnf_geometry_read(side, core) ||
         !read_bias(p, side, bnf_node_input(g, core->node, 2), core))
         return false;
     return !core->bias || (core->bias->rank == 1 && core->bias->count == core->out_channels);
@@ -48,7 +48,7 @@ static void lay_out_product(struct bnf_core *core, bool flipped)
     core->rows_out = core->weight_left || flipped;
     core->out_channels = core->rows_out ? first : core->cols;
     core->in_channels = core->rows_out ? core->cols : first;
-    core->passes_shift = w->rank == 2; /* several matrices would give several biases */
+    core->passes_shift = core->rows == first; /* several matrices would give several biases */
 }
 
 static bool read_gemm(struct bnf_prover *p, struct bnf_side *side, struct bnf_core *core)

@@ -110,6 +110,13 @@ static void say_weight(
         channel, place, worst->found, worst->expected, worst->u, limit);
 }
 
+/* What is not finite is equal to nothing, and differs from nothing either. */
+static enum bnf_outcome not_finite(struct bnf_prover *p, const char *what)
+{
+    bnf_say(p, "a %s is not finite in the reference", what);
+    return BNF_UNKNOWN;
+}
+
 static enum bnf_outcome compare_weights(
     struct bnf_prover *p, const struct effective e[2], struct bnf_tally *tally)
 {
@@ -132,6 +139,8 @@ static enum bnf_outcome compare_weights(
     tally->changed |= worst.u > 0;
     if (bnf_accept(p, dtype, tensors, worst.u, tally))
         return BNF_EQUAL;
+    if (!isfinite(worst.expected))
+        return not_finite(p, "weight");
     say_weight(p, ref, &worst, limit);
     return BNF_DIFFERENT;
 }
@@ -177,13 +186,15 @@ static enum bnf_outcome compare_biases(
     tally->changed |= worst > 0;
     if (bnf_accept(p, dtype, tensors, worst, tally))
         return BNF_EQUAL;
+    double expected = e[0].bias[e[0].bias_rows == 1 ? where % n : where];
+    if (!isfinite(expected))
+        return not_finite(p, "bias");
     p->said_u = worst;
     bnf_say(p,
         "the bias of output channel %zu is %.9g instead of %.9g: %.3g u of the terms it is summed from, "
-        "allowed "
-        "are %.4g",
-        where % n, e[1].bias[e[1].bias_rows == 1 ? where % n : where],
-        e[0].bias[e[0].bias_rows == 1 ? where % n : where], worst, bnf_limit(p, dtype, tensors));
+        "allowed are %.4g",
+        where % n, e[1].bias[e[1].bias_rows == 1 ? where % n : where], expected, worst,
+        bnf_limit(p, dtype, tensors));
     return BNF_DIFFERENT;
 }
 

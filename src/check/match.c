@@ -591,8 +591,7 @@ void bnf_explain_pair(struct bnf_prover *p, bnf_id ref, bnf_id new)
     p->said_u = 0;
     compare(p, ref, new, &tally);
     if (same_operator_type(p, ref, new))
-        bnf_say(p, "what it is computed from has no counterpart in the other model, and lies too deep to be "
-                   "compared");
+        bnf_say(p, "what it is computed from has no counterpart in the other model, and lies too deep to be compared");
     bnf_say(p,
         "the cones cannot be brought to the same structure: the reference computes it by %s, the candidate "
         "by %s",

@@ -348,7 +348,7 @@ bool bnf_misfits(struct bnf_prover *p, struct bnf_side *side, bnf_id node, char 
 enum bnf_outcome bnf_geometry_compare(struct bnf_prover *p, const struct bnf_core core[2]);
 
 /* Fills groups, passes_shift and the like of a convolution; false when it is malformed. */
-bool bnf_geometry_read(struct bnf_prover *p, struct bnf_side *side, struct bnf_core *core);
+bool bnf_geometry_read(struct bnf_side *side, struct bnf_core *core);
 
 /* True when the window is one element that visits each element once: strides 1, no padding. */
 bool bnf_geometry_is_pointwise(const struct bnf_graph *graph, bnf_id node, const struct bnf_tensor *weight);
