@@ -1,5 +1,7 @@
 #include "base/err.h"
 
+#include "base/utf8.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,7 @@ int bnf_fail(struct bnf_err *err, int status, const char *format, ...)
         va_end(args);
         if (length >= (int)sizeof err->text)
             trim(err->text);
+        bnf_utf8_clean(err->text); /* names of a model can be any bytes, or cut within a character */
         err->status = status;
     }
     return status;
@@ -51,6 +54,7 @@ int bnf_fail_at(struct bnf_err *err, const char *format, ...)
         length += snprintf(err->text + length, sizeof err->text - (size_t)length, ": %s", old);
     if (length >= (int)sizeof err->text)
         trim(err->text);
+    bnf_utf8_clean(err->text);
     return err->status;
 }
 

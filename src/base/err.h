@@ -14,7 +14,7 @@ enum bnf_status {
 /* What went wrong. Untouched on success, so calls chain with ||; the first failure is the one told. */
 struct bnf_err {
     int status;      /* enum bnf_status */
-    char text[1024]; /* one sentence, lower case, no full stop; UTF-8, always terminated */
+    char text[1024]; /* one sentence, lower case, no full stop; UTF-8 without control characters, always terminated */
 };
 
 /* Formats a sentence into err (which may be NULL) and returns status, so `return bnf_fail(err, …)` is the idiom. */

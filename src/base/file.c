@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,12 @@ void bnf_map_close(struct bnf_map *map)
     *map = (struct bnf_map){0};
 }
 
+void bnf_map_rest(const struct bnf_map *map)
+{
+    if (map->size)
+        (void)madvise((void *)(uintptr_t)map->data, map->size, MADV_DONTNEED);
+}
+
 bool bnf_map_is(const struct bnf_map *map, const char *path)
 {
     struct stat st;
@@ -155,13 +162,18 @@ static int open_named(struct bnf_out *out, mode_t mode)
 int bnf_out_open(struct bnf_out *out, const char *path, struct bnf_err *err)
 {
     *out = (struct bnf_out){.descriptor = -1};
-    struct stat st;
+    struct stat st, link;
     bool exists = stat(path, &st) == 0;
+    if (!exists && errno != ENOENT) /* links in a circle, a folder that is none or is closed to us */
+        return bnf_fail(err, BNF_EIO, "cannot write '%s': %s", path, strerror(errno));
     if (exists && !S_ISREG(st.st_mode))
         return bnf_fail(err, BNF_EIO, "cannot write '%s': not a regular file", path);
     /* A replaced file passes its permissions on; through a symbolic link the file it names is replaced. */
     mode_t mode = exists ? st.st_mode & 0777 : 0666;
-    char *resolved = exists ? realpath(path, NULL) : NULL;
+    bool is_link = exists && lstat(path, &link) == 0 && S_ISLNK(link.st_mode);
+    char *resolved = is_link ? realpath(path, NULL) : NULL;
+    if (is_link && !resolved)
+        return bnf_fail(err, BNF_EIO, "cannot write '%s': %s", path, strerror(errno));
     const char *target = resolved ? resolved : path;
     size_t length = strlen(target);
     out->path = bnf_alloc(length + 1, 1);
@@ -185,6 +197,12 @@ int bnf_out_open(struct bnf_out *out, const char *path, struct bnf_err *err)
     if (exists)
         (void)fchmod(out->descriptor, mode); /* past the umask; failing that, the plain mode is fine too */
     return BNF_OK;
+}
+
+void bnf_out_reserve(const struct bnf_out *out, uint64_t size)
+{
+    if (size)
+        (void)fallocate(out->descriptor, 0, 0, (off_t)size);
 }
 
 int bnf_out_write(const struct bnf_out *out, const void *bytes, size_t size, uint64_t offset, struct bnf_err *err)
@@ -241,18 +259,29 @@ static int flush_directory(const char *path)
     return reason;
 }
 
+/* Puts the file where it belongs. Signals wait meanwhile: between its two names it would be left behind. */
+static int appear(struct bnf_out *out)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    bool arrived = false;
+    int reason = out->temporary ? 0 : give_name(out, &arrived);
+    if (!reason && !arrived && rename(out->temporary, out->path) != 0)
+        reason = errno;
+    if (reason && out->temporary)
+        unlink(out->temporary);
+    bnf_free(out->temporary);
+    out->temporary = NULL;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return reason;
+}
+
 int bnf_out_commit(struct bnf_out *out, bool flush, struct bnf_err *err)
 {
     int reason = flush && fsync(out->descriptor) != 0 ? errno : 0;
-    bool arrived = false;
-    if (!reason && !out->temporary)
-        reason = give_name(out, &arrived);
-    if (!reason && !arrived && rename(out->temporary, out->path) != 0)
-        reason = errno;
-    if (!reason && !arrived) {
-        bnf_free(out->temporary);
-        out->temporary = NULL;
-    }
+    if (!reason)
+        reason = appear(out);
     if (!reason && flush)
         reason = flush_directory(out->path);
     int status = reason ? bnf_fail(err, BNF_EIO, "cannot write '%s': %s", out->path, strerror(reason)) : BNF_OK;

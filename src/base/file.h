@@ -37,6 +37,10 @@ struct bnf_out {
 /* Begins writing the file that will appear at path, in the same directory. BNF_EIO. */
 int bnf_out_open(struct bnf_out *out, const char *path, struct bnf_err *err);
 
+/* Says how large the output will be, so that the file system can lay it out in one go. Where it cannot, or has no room
+ * for it, nothing happens: writing tells. */
+void bnf_out_reserve(const struct bnf_out *out, uint64_t size);
+
 /* Writes size bytes at an offset, all of them, through interruptions and short writes. BNF_EIO. Thread-safe. */
 int bnf_out_write(const struct bnf_out *out, const void *bytes, size_t size, uint64_t offset, struct bnf_err *err);
 
@@ -49,6 +53,10 @@ void bnf_out_discard(struct bnf_out *out);
 
 /* Writes size bytes to a stream descriptor such as standard output. BNF_EIO. */
 int bnf_write_all(int descriptor, const void *bytes, size_t size, const char *name, struct bnf_err *err);
+
+/* Gives back the memory that the pages of a mapping take in this process. Its bytes stay readable: the next look at one
+ * finds it in the page cache. Fine while other threads read. */
+void bnf_map_rest(const struct bnf_map *map);
 
 /* True when path exists and is the very file that map shows (same device and inode). */
 bool bnf_map_is(const struct bnf_map *map, const char *path);

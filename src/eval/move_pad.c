@@ -90,15 +90,23 @@ static int64_t source_of(enum frame mode, int64_t at, int64_t n)
     return -1;
 }
 
-/* The map of one axis: what is cut off is cut off first, then the frame is put around the rest. */
-static int map_axis(struct bnf_call *call, struct bnf_pick *pick, size_t axis, enum frame mode,
-    int64_t extent, int64_t before, int64_t after)
+/* What an axis becomes; BNF_EINPUT when that cannot be. */
+static int extend_axis(
+    struct bnf_call *call, struct bnf_pick *pick, size_t axis, int64_t extent, int64_t before, int64_t after)
 {
     static const int64_t most = INT64_MAX / 4;
     if (before < -most || before > most || after < -most || after > most || extent + before + after < 0)
         return bnf_call_wrong(call, "extent %lld with %lld and %lld around it is below 0", (long long)extent,
             (long long)before, (long long)after);
     pick->dims[axis] = extent + before + after;
+    return BNF_OK;
+}
+
+/* The map of one axis: what is cut off is cut off first, then the frame is put around the rest. */
+static int map_axis(
+    struct bnf_call *call, struct bnf_pick *pick, size_t axis, enum frame mode, int64_t extent, int64_t before)
+{
+    int64_t after = pick->dims[axis] - extent - before;
     if (!before && !after)
         return BNF_OK;
     int64_t first = before < 0 ? -before : 0, left = extent - first - (after < 0 ? -after : 0);
@@ -113,6 +121,22 @@ static int map_axis(struct bnf_call *call, struct bnf_pick *pick, size_t axis, e
     }
     pick->maps[axis] = map;
     return BNF_OK;
+}
+
+/* Puts `before` (and what is missing) around x or cuts it off. The result comes before the maps, which are no smaller
+ * than it only where it has few elements: what does not fit the budget is told at once. */
+static int put_around(
+    struct bnf_call *call, struct bnf_pick *pick, struct bnf_array *x, enum frame mode, const int64_t *before)
+{
+    int status = BNF_OK;
+    pick->to = bnf_move_output(call, 0, x, x->rank, pick->dims);
+    if (!pick->to)
+        return BNF_ENOMEM;
+    for (size_t i = 0; i < x->rank && !status; i++)
+        status = map_axis(call, pick, i, mode, x->dims[i], before[i]);
+    if (!status)
+        bnf_move_pick(pick, call->threads);
+    return status;
 }
 
 int bnf_move_pad(struct bnf_call *call)
@@ -134,18 +158,14 @@ int bnf_move_pad(struct bnf_call *call)
     struct bnf_pick pick = {.from = x->data, .fill = element, .size = bnf_move_size(x), .rank = x->rank};
     bnf_move_strides(x->rank, x->dims, pick.from_strides);
     for (size_t i = 0; i < x->rank; i++) {
-        status = map_axis(call, &pick, i, mode, x->dims[i], before[i], after[i]);
+        status = extend_axis(call, &pick, i, x->dims[i], before[i], after[i]);
         if (status)
             return status;
         none = none && !before[i] && !after[i];
     }
     if (none)
         return bnf_move_same(call, x);
-    pick.to = bnf_move_output(call, 0, x, x->rank, pick.dims);
-    if (!pick.to)
-        return BNF_ENOMEM;
-    bnf_move_pick(&pick, call->threads);
-    return BNF_OK;
+    return put_around(call, &pick, x, mode, before);
 }
 
 int bnf_move_center_crop_pad(struct bnf_call *call)
@@ -153,6 +173,7 @@ int bnf_move_center_crop_pad(struct bnf_call *call)
     struct bnf_array *x;
     const int64_t *shape, *axes;
     size_t count, axis_count;
+    int64_t before[bnf_most_rank] = {0};
     uint8_t element[8];
     int status = bnf_move_input(call, 0, &x);
     if (!status)
@@ -174,14 +195,11 @@ int bnf_move_center_crop_pad(struct bnf_call *call)
             return bnf_call_wrong(call, "axis %lld is outside rank %zu", (long long)axes[i], x->rank);
         if (shape[i] < 0)
             return bnf_call_wrong(call, "'shape' holds %lld", (long long)shape[i]);
-        int64_t more = shape[i] - x->dims[axis], before = more < 0 ? -(-more / 2) : more / 2;
-        status = map_axis(call, &pick, axis, FRAME_CONSTANT, x->dims[axis], before, more - before);
+        int64_t more = shape[i] - x->dims[axis];
+        before[axis] = more < 0 ? -(-more / 2) : more / 2;
+        status = extend_axis(call, &pick, axis, x->dims[axis], before[axis], more - before[axis]);
         if (status)
             return status;
     }
-    pick.to = bnf_move_output(call, 0, x, x->rank, pick.dims);
-    if (!pick.to)
-        return BNF_ENOMEM;
-    bnf_move_pick(&pick, call->threads);
-    return BNF_OK;
+    return put_around(call, &pick, x, FRAME_CONSTANT, before);
 }

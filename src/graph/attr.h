@@ -28,6 +28,10 @@ bool bnf_attr_is_reference(const Onnx__NodeProto *node, const char *name);
  * alone. */
 const char *bnf_attr_any_reference(const Onnx__NodeProto *node);
 
+/* What is wrong with the type of an attribute that has one type in all standard operators: "attribute 'strides' is a
+ * string, not integers". It would read as absent. False: nothing. The sentence goes to `text`. */
+bool bnf_attr_misfits(const Onnx__NodeProto *node, char *text, size_t room);
+
 /* An attribute's type: the stored one, or, in files of IR version 1 that store none, the field in use. */
 Onnx__AttributeProto__AttributeType bnf_attr_type(const Onnx__AttributeProto *attribute);
 

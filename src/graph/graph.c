@@ -1,6 +1,7 @@
 #include "graph/graph.h"
 
 #include "graph/attr.h"
+#include "graph/calls.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -203,8 +204,22 @@ static int add_bodies(struct bnf_graph *g, bnf_id node, struct bnf_err *err)
     return BNF_OK;
 }
 
+/* Of a node that may have none: its first output's. */
+static const char *name_of(const Onnx__NodeProto *proto)
+{
+    return proto->name && *proto->name ? proto->name : proto->n_output ? proto->output[0] : "";
+}
+
 static int add_node(struct bnf_graph *g, bnf_id scope, Onnx__NodeProto *proto, struct bnf_err *err)
 {
+    char where[320];
+    if (!proto->op_type || !*proto->op_type)
+        return bnf_fail(
+            err, BNF_EINPUT, "%snode '%.200s' has no operator", place(g, scope, where, sizeof where), name_of(proto));
+    char wrong[200];
+    if (bnf_attr_misfits(proto, wrong, sizeof wrong))
+        return bnf_fail(err, BNF_EINPUT, "%snode '%.200s': %s", place(g, scope, where, sizeof where),
+            name_of(proto), wrong);
     if (proto->n_input > UINT32_MAX / 2 || proto->n_output > UINT32_MAX / 2 ||
         g->use_count + proto->n_input >= BNF_NONE || g->out_count + proto->n_output >= BNF_NONE)
         return bnf_fail(err, BNF_ELIMIT, "the graph has more than 4294967294 inputs or outputs of nodes");
@@ -415,6 +430,8 @@ static int build(struct bnf_graph *g, struct bnf_err *err)
         status = resolve_outputs(g, scope, err);
     if (!status)
         status = resolve_inputs(g, err);
+    if (!status)
+        status = bnf_calls_check(g, err);
     for (bnf_id value = 0; !status && value < g->value_count; value++)
         g->values[value].was_unused = g->values[value].use_count == 0 && g->values[value].output_uses == 0;
     return status ? status : bnf_graph_sort(g, err);

@@ -93,7 +93,8 @@ struct bnf_graph {
 };
 
 /* Builds the graph of a loaded model, which must outlive it. Unsorted nodes are accepted. BNF_EINPUT: a name read but
- * not defined, defined twice in a scope or hidden by an inner one, a cycle, a computed payload. BNF_ENOMEM. Shapes are
+ * not defined, defined twice in a scope or hidden by an inner one, a cycle, a node without operator, a function that calls
+ * itself, a computed payload. BNF_ENOMEM. Shapes are
  * filled from value_info and initializers only; see graph/shapes.h. */
 int bnf_graph_build(struct bnf_graph *graph, struct bnf_model *model, struct bnf_err *err);
 

@@ -37,8 +37,9 @@ static int64_t fresh_symbol(struct bnf_inference *all, bnf_id value, int axis)
     const char *name = g->values[value].name;
     const char *text = strlen(name) < 80 ? bnf_arena_format(arena, "%s[%d]", name, axis)
                                          : bnf_arena_format(arena, "value %u[%d]", value, axis);
-    while (text && bnf_names_find(&g->symbols, text) != BNF_NONE)
-        text = bnf_arena_format(arena, "%s#%u", text, value);
+    /* A function's values come here at every call: the number makes a try new, so that the first one mostly fits. */
+    for (size_t number = g->symbols.count; text && bnf_names_find(&g->symbols, text) != BNF_NONE; number++)
+        text = bnf_arena_format(arena, "value %u[%d]#%zu", value, axis, number);
     bnf_id symbol = text ? bnf_names_add(&g->symbols, text) : BNF_NONE;
     if (symbol == BNF_NONE) {
         all->no_memory = true;

@@ -186,7 +186,7 @@ static const struct place_case place_cases[] = {
     {"BatchNormalization",
         HEAD
         "init g float 2 2 2\ninit b float 2 3 3\ninit m float 2 1 1\ninit v float 2 4 4\nc = Identity(x)\n"
-        "a = BatchNormalization(c, g, b, m, v) epsilon=0\ny = Relu(a)\n",
+        "a = BatchNormalization(c, g, b, m, v) epsilon=0.0\ny = Relu(a)\n",
         {normalized}, 2},
 };
 

@@ -121,6 +121,12 @@ static void test_malformed(void **state)
             " e = Neg(p)\n}\nu = Relu(z)\n", "depends on its own output: the graph has a cycle"},
         {"a body reads what comes to nobody", "in p bool 1; out z; z = If(p) then_branch={\n out t; t = Neg(q)\n} else_branch={\n"
             " out e; e = Neg(p)\n}\n", "body 'then_branch' of node 'z': node 't': input 0 'q' is not defined anywhere"},
+        {"an attribute of another type", "in x float 2,2; out y; y = Transpose(x) perm=1\n",
+            "node 'y': attribute 'perm' is an integer, not integers"},
+        {"a function that calls itself", "opset f 1; in x float 2; out y; function f.F(a) { opset f 1; out r; r = f.F(a) }\n"
+            "y = f.F(x)\n", "function 'F' calls itself, or one that does"},
+        {"functions that call each other", "opset f 1; in x float 2; out y; function f.F(a) { opset f 1; out r; r = f.G(a) }\n"
+            "function f.G(a) { opset f 1; out r; r = f.F(a) }\ny = f.F(x)\n", "calls itself, or one that does"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct bnf_model m;

@@ -4,20 +4,14 @@
 #ifndef BNF_EVAL_REAL_FAST_H
 #define BNF_EVAL_REAL_FAST_H
 
+#include "base/wide.h"
 #include "eval/real/real.h"
 
 #include <math.h>
 #include <string.h>
 
-/* A function that is compiled for several instruction sets, of which the widest that the machine has is
- * taken; on other systems for one. The results are the same: no product and sum are contracted
- * (-ffp-contract=off), and no sum is reordered but where the code says so. Loops that may work in place say
- * `omp simd`, since results that may lie over the operands would keep compilers from vectors. */
-#if defined(__x86_64__) && defined(__GLIBC__)
-#define BNF_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define BNF_WIDE
-#endif
+/* BNF_WIDE loops that may work in place say `omp simd`, since results that may lie over the operands would keep
+ * compilers from vectors. */
 
 #if BNF_REAL_BITS == 32
 /* 2^n for -126 ≤ n ≤ 127; other n give some number. */
