@@ -32,8 +32,9 @@ struct bnf_cli_settings {
     bool in_place, json, strict, fsync, keep_failed, assume_inference, keep_overridable, lossy, quiet,
         verbose, require_run, heal;
     bool help, version;
-    int leftover, check, match, color, precision, progress; /* index of the choice */
+    int leftover, check, match, color, precision, progress, external; /* index of the choice */
     unsigned threads, samples;
+    size_t max_memory, external_threshold;
     uint64_t seed;
     double max_u, rtol, atol;
     const char *data, *save_failing;

@@ -10,7 +10,7 @@
 
 enum { MOST_THREADS = 1024 };
 
-enum kind { FLAG, TEXT, CHOICE, COUNT, NUMBER, REAL, LIST };
+enum kind { FLAG, TEXT, CHOICE, COUNT, NUMBER, SIZE, REAL, LIST };
 
 /* How an option is stored: which member of the settings, and of what type. */
 struct slot {
@@ -132,6 +132,21 @@ static int find_choice(const char *choices, const char *value)
     }
 }
 
+/* Bytes, with K, M, G or T behind the number for powers of 1024. False for anything else, and for 0. */
+static bool read_size(const char *value, size_t *size)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(value, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    if (*value < '0' || *value > '9' || errno || end[unit != NULL] || number < 1 || number > SIZE_MAX >> shift)
+        return false;
+    *size = (size_t)number << shift;
+    return true;
+}
+
 /* Stores a value, which is NULL for flags. */
 static int store(struct bnf_cli_settings *settings, size_t index, const char *value)
 {
@@ -164,6 +179,13 @@ static int store(struct bnf_cli_settings *settings, size_t index, const char *va
         if (*value < '0' || *value > '9' || *end || errno)
             return bnf_cli_fail("'--%s' is '%s', allowed: 0 to %llu", option->name, value, ULLONG_MAX);
         memcpy(member, &(uint64_t){number}, sizeof(uint64_t));
+        return 0;
+    }
+    case SIZE: {
+        size_t size;
+        if (!read_size(value, &size))
+            return bnf_cli_fail("'--%s' is '%s', allowed: bytes from 1, with K, M, G or T behind", option->name, value);
+        memcpy(member, &size, sizeof size);
         return 0;
     }
     case REAL: {

@@ -32,6 +32,8 @@ struct bnfold_options bnf_cli_options(const struct bnf_cli_settings *settings)
     return (struct bnfold_options){
         .leftover = (enum bnfold_leftover)settings->leftover, /* choices are listed in the enums' order */
         .check = (enum bnfold_check)settings->check,
+        .external = (enum bnfold_external)settings->external,
+        .external_threshold = settings->external_threshold,
         .strict = settings->strict,
         .in_place = settings->in_place,
         .flush = settings->fsync,
@@ -44,6 +46,7 @@ struct bnfold_options bnf_cli_options(const struct bnf_cli_settings *settings)
         .heal = settings->heal,
         .max_u = settings->max_u,
         .threads = settings->threads,
+        .max_memory = settings->max_memory,
         .only = settings->only.count ? settings->only.pattern : NULL,
         .skip = settings->skip.count ? settings->skip.pattern : NULL,
         .samples = settings->samples,

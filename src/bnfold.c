@@ -30,6 +30,7 @@ struct job {
     struct bnf_output output;
     struct bnf_heal heal;
     struct bnfold_report *report;
+    bool came_external; /* the input has weights in side files */
     bool careful; /* weights are read before they are folded: some did not fit their type */
 };
 
@@ -123,6 +124,8 @@ static int load(struct job *job, struct bnf_err *err)
 {
     double start = now();
     int status = open_model(&job->model, job->input, err);
+    if (!status)
+        job->came_external = bnf_has_external(&job->model);
     if (!status && job->path)
         status = bnf_output_spare_input(job->path, job->input, &job->model, job->options->in_place, err);
     if (!status)
@@ -195,6 +198,7 @@ static int compare_by_runs(struct bnfold_report *report, const struct bnfold_opt
         .rtol = options->rtol,
         .atol = options->atol,
         .threads = threads(options),
+        .memory = options->max_memory,
         .match_by_position = options->match_position,
         .assume_inference = options->assume_inference,
         .save_failing = options->save_failing,
@@ -247,7 +251,7 @@ static int verify(struct job *job, struct bnf_err *err)
     bnf_graph_free(&job->graph);
     int status = bnf_model_reload(&job->model, job->input, err);
     if (!status)
-        status = bnf_model_load_descriptor(&written, job->output.file.descriptor, job->path, err);
+        status = bnf_output_reopen(&job->output, job->path, &written, err);
     job->report->seconds.proof = now() - start;
     struct comparison c = {.reference = &job->model, .candidate = &written, .path = job->path};
     if (!status)
@@ -272,23 +276,58 @@ static int fold_carefully(struct job *job, struct bnf_err *err)
     return status || job->report->strict_failed ? status : write_folded(job, err);
 }
 
+/* The output's weights, as the options say. */
+static struct bnf_placing placing(
+    const struct bnfold_options *options, const char *path, const char *input, enum bnf_format format)
+{
+    static const enum bnf_weights weights[] = {[BNFOLD_EXTERNAL_AUTO] = BNF_WEIGHTS_AUTO,
+        [BNFOLD_EXTERNAL_ALWAYS] = BNF_WEIGHTS_OUTSIDE,
+        [BNFOLD_EXTERNAL_NEVER] = BNF_WEIGHTS_INSIDE};
+    return (struct bnf_placing){.path = path,
+        .input_path = input,
+        .format = bnf_output_format(path, format),
+        .weights = weights[options->external],
+        .threshold = options->external_threshold,
+        .threads = threads(options)};
+}
+
+/* Writes a model, and its side file where it gets one. */
+static int save(struct bnf_output *output, struct bnf_model *model, const struct bnf_placing *to, bool lossy,
+    uint64_t *bytes, struct bnf_err *err)
+{
+    struct bnf_save_options how = {.format = to->format, .threads = to->threads, .lossy = lossy};
+    uint64_t side;
+    int status = about(bnf_output_place(output, model, to, &side, err), err, "load", to->input_path);
+    if (!status)
+        status = about(bnf_model_save(model, &output->file, &how, bytes, err), err, "write", to->path);
+    if (!status)
+        *bytes += side;
+    return status;
+}
+
+/* A model that stays as it is, weights included, is copied. */
+static bool stays(const struct job *job, const struct bnf_placing *to)
+{
+    if (job->result.changed || to->format != job->model.format)
+        return false;
+    bool outside = to->weights == BNF_WEIGHTS_OUTSIDE;
+    return job->came_external ? to->weights == BNF_WEIGHTS_AUTO && !bnf_output_is_elsewhere(job->path, job->input)
+                              : !outside;
+}
+
 static int write_folded(struct job *job, struct bnf_err *err)
 {
     double start = now();
-    struct bnf_save_options how = {
-        .format = bnf_output_format(job->path, job->model.format), .threads = threads(job->options)};
-    bool external = bnf_has_external(&job->model) && bnf_output_is_elsewhere(job->path, job->input);
+    struct bnf_placing to = placing(job->options, job->path, job->input, job->model.format);
+    to.came_external = job->came_external;
     int status = bnf_output_open(&job->output, job->path, err);
-    if (!status && !job->result.changed && !external && how.format == job->model.format) {
+    if (!status && stays(job, &to)) {
         status = copy_input(job, err);
         job->report->seconds.write = now() - start;
         return status;
     }
-    if (!status && external)
-        status = about(bnf_embed_external(&job->model, err), err, "load", job->input);
     if (!status)
-        status = about(bnf_model_save(&job->model, &job->output.file, &how, &job->report->output.bytes, err),
-            err, "write", job->path);
+        status = save(&job->output, &job->model, &to, false, &job->report->output.bytes, err);
     job->report->seconds.write = now() - start;
     if (!status && *job->result.unfit && !job->careful)
         return fold_carefully(job, err);
@@ -307,7 +346,8 @@ static int deliver(struct job *job, struct bnf_err *err)
     if (!good && !job->options->keep_failed)
         return BNF_OK;
     output->path = bnf_report_text(report, job->path);
-    if (!output->path)
+    output->side = job->output.has_side ? bnf_report_text(report, job->output.side_path) : NULL;
+    if (!output->path || (job->output.has_side && !output->side))
         return bnf_fail_memory(err);
     output->format = format_name(bnf_output_format(job->path, job->model.format));
     output->ir_version = report->model.ir_version;
@@ -436,18 +476,16 @@ int bnfold_convert(
     struct bnf_err err = {0};
     struct bnf_model model = {0};
     struct bnf_output out = {.file.descriptor = -1};
-    struct bnf_save_options how = {.threads = threads(options), .lossy = options->lossy};
     uint64_t written;
     int status = open_model(&model, input, &err);
     if (!status)
         status = bnf_output_spare_input(output, input, &model, false, &err);
-    if (!status && bnf_has_external(&model) && bnf_output_is_elsewhere(output, input))
-        status = about(bnf_embed_external(&model, &err), &err, "load", input);
     if (!status)
         status = bnf_output_open(&out, output, &err);
     if (!status) {
-        how.format = bnf_output_format(output, model.format);
-        status = about(bnf_model_save(&model, &out.file, &how, &written, &err), &err, "write", output);
+        struct bnf_placing to = placing(options, output, input, model.format);
+        to.came_external = bnf_has_external(&model);
+        status = save(&out, &model, &to, options->lossy, &written, &err);
     }
     if (!status)
         status = bnf_output_commit(&out, options->flush, &err);

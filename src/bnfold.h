@@ -11,12 +11,15 @@
 
 enum bnfold_leftover { BNFOLD_LEFTOVER_AUTO, BNFOLD_LEFTOVER_CONV, BNFOLD_LEFTOVER_MUL_ADD, BNFOLD_LEFTOVER_KEEP };
 enum bnfold_check { BNFOLD_CHECK_PROOF_AND_RUN, BNFOLD_CHECK_PROOF, BNFOLD_CHECK_NONE };
+enum bnfold_external { BNFOLD_EXTERNAL_AUTO, BNFOLD_EXTERNAL_ALWAYS, BNFOLD_EXTERNAL_NEVER };
 enum bnfold_precision { BNFOLD_PRECISION_FLOAT, BNFOLD_PRECISION_DOUBLE };
 
 /* What the jobs may be told; all-zero is the everyday behaviour. Strings are borrowed for the call. */
 struct bnfold_options {
     enum bnfold_leftover leftover;
     enum bnfold_check check;
+    enum bnfold_external external; /* weights in OUT.data: where the input has such, or beyond 2 GiB; always; never */
+    size_t external_threshold;     /* bytes; smaller tensors stay in the model; 0: 1024 */
     bool strict;           /* a BatchNormalization that stays is a failure, and runs do not replace a proof */
     bool in_place;         /* the output may be the input */
     bool flush;            /* force the output to disk before it appears */
@@ -30,6 +33,7 @@ struct bnfold_options {
     bool trace;            /* plan: tell every step that was tried */
     double max_u;          /* > 0: limit of the proof, in units of rounding */
     unsigned threads;      /* 0: as many as the machine runs at once */
+    size_t max_memory;     /* bytes that the values of a run may take at a time; 0: three quarters of the machine's */
     const char *const *only, *const *skip; /* glob patterns over node names, NULL-terminated; NULL: none */
     unsigned samples;                      /* made-up inputs of a run; 0: the default */
     uint64_t seed;                         /* of these */

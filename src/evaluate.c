@@ -1,6 +1,7 @@
 /* Running a model for people: what it computes, printed or written as .npz. */
 #include "bnfold.h"
 
+#include "base/machine.h"
 #include "base/threads.h"
 #include "check/feeds.h"
 #include "eval/eval.h"
@@ -90,6 +91,7 @@ static int prepare(
         options->precision == BNFOLD_PRECISION_DOUBLE ? BNF_PRECISION_DOUBLE : BNF_PRECISION_FLOAT;
     if (!status)
         status = bnf_eval_init(&e->eval, &e->graph, precision, threads, e->given, e->tap_count, err);
+    e->eval.budget.limit = options->max_memory ? options->max_memory : bnf_machine_memory() / 4 * 3;
     return status;
 }
 

@@ -2,8 +2,9 @@
 #include "output.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "onnx/external.h"
-#include "onnx/tensor.h"
+#include "onnx/save_side.h"
 #include "onnx/visit.h"
 
 #include <errno.h>
@@ -40,11 +41,6 @@ static size_t folder_length(const char *path)
     return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-static bool is_external(const Onnx__TensorProto *tensor)
-{
-    return tensor->has_data_location && tensor->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
-}
-
 /* A side file next to the input, which must not be the output. */
 struct neighbour {
     const char *input_path, *path;
@@ -55,7 +51,7 @@ static int spare_side_file(void *context, Onnx__TensorProto *tensor, struct bnf_
 {
     const struct neighbour *neighbour = context;
     struct bnf_external_range range;
-    if (!is_external(tensor) || bnf_external_parse(tensor, &range, NULL))
+    if (!bnf_external_is(tensor) || bnf_external_parse(tensor, &range, NULL))
         return BNF_OK;
     size_t folder = folder_length(neighbour->input_path), room = folder + strlen(range.location) + 1;
     char *side = bnf_alloc(room, 1);
@@ -111,7 +107,7 @@ static int find_external(void *context, Onnx__TensorProto *tensor, struct bnf_er
 {
     (void)err;
     bool *found = context;
-    *found = *found || is_external(tensor);
+    *found = *found || bnf_external_is(tensor);
     return BNF_OK;
 }
 
@@ -122,24 +118,96 @@ bool bnf_has_external(struct bnf_model *model)
     return found;
 }
 
-static int embed(void *context, Onnx__TensorProto *tensor, struct bnf_err *err)
+/* The side file that goes with an output. */
+static char *side_of(const char *path)
 {
-    struct bnf_tensor view;
-    if (!is_external(tensor))
-        return BNF_OK;
-    int status = bnf_tensor_view(context, tensor, &view, err);
-    if (status)
-        return status;
-    tensor->has_raw_data = true;
-    tensor->raw_data = (ProtobufCBinaryData){.len = view.bytes, .data = (uint8_t *)(uintptr_t)view.data};
-    tensor->n_external_data = 0;
-    tensor->has_data_location = false;
-    return BNF_OK;
+    size_t room = strlen(path) + sizeof ".data";
+    char *side = bnf_alloc(room, 1);
+    if (side)
+        snprintf(side, room, "%s.data", path);
+    return side;
 }
 
-int bnf_embed_external(struct bnf_model *model, struct bnf_err *err)
+/* The name by which the model knows it. */
+static const char *location_of(const char *side)
 {
-    return bnf_visit_tensors(model->proto, embed, model, err);
+    return side + folder_length(side);
+}
+
+/* Models keep their strings as UTF-8. */
+static bool is_text(const char *name)
+{
+    for (size_t length; *name; name += length)
+        if (!(length = bnf_utf8_length(name, strlen(name))))
+            return false;
+    return true;
+}
+
+static int open_side(
+    struct bnf_output *output, const char *input_path, struct bnf_model *model, struct bnf_err *err)
+{
+    const char *side = output->side_path;
+    struct stat st;
+    if (!is_text(location_of(side)))
+        return bnf_fail(err, BNF_EUSAGE, "weights go to '%s', but a model cannot name what is not UTF-8", side);
+    output->side_is_new = lstat(side, &st) != 0;
+    if (!output->side_is_new && S_ISLNK(st.st_mode))
+        return bnf_fail(err, BNF_EUSAGE, "weights go to '%s', a symbolic link, which is not followed", side);
+    int status = bnf_output_spare_input(side, input_path, model, false, err);
+    if (status == BNF_EUSAGE)
+        return bnf_fail(err, status,
+            "weights go to '%s', which the input needs; choose another output, or --external-data=never", side);
+    if (!status)
+        status = bnf_out_open(&output->side, side, err);
+    output->has_side = !status;
+    return status;
+}
+
+static bool wants_side(const struct bnf_output *output, const struct bnf_model *model, const struct bnf_placing *placing)
+{
+    switch (placing->weights) {
+    case BNF_WEIGHTS_INSIDE:
+        return false;
+    case BNF_WEIGHTS_OUTSIDE:
+        return true;
+    case BNF_WEIGHTS_AUTO:
+        break;
+    }
+    if (output->is_stream)
+        return false;
+    return placing->came_external || (placing->format == BNF_FORMAT_ONNX && !bnf_save_pb_fits(model));
+}
+
+int bnf_output_place(struct bnf_output *output, struct bnf_model *model, const struct bnf_placing *placing,
+    uint64_t *bytes, struct bnf_err *err)
+{
+    *bytes = 0;
+    if (!wants_side(output, model, placing))
+        return bnf_visit_tensors(model->proto, bnf_side_embed, model, err);
+    if (output->is_stream)
+        return bnf_fail(err, BNF_EUSAGE, "external data needs an output that is a file, not standard output");
+    output->side_path = side_of(placing->path);
+    if (!output->side_path)
+        return bnf_fail_memory(err);
+    size_t threshold = placing->threshold ? placing->threshold : BNF_SIDE_THRESHOLD;
+    struct bnf_layout layout;
+    int status = bnf_side_layout(model, location_of(output->side_path), threshold, &layout, err);
+    if (!status && layout.size) {
+        status = open_side(output, placing->input_path, model, err);
+        if (!status)
+            status = bnf_layout_write(&layout, &output->side, placing->threads, err);
+        *bytes = layout.size;
+    }
+    bnf_layout_free(&layout);
+    return status;
+}
+
+int bnf_output_reopen(const struct bnf_output *output, const char *path, struct bnf_model *model, struct bnf_err *err)
+{
+    int status = bnf_model_load_descriptor(model, output->file.descriptor, path, err);
+    if (!status && output->has_side)
+        status = bnf_external_preset(model, location_of(output->side_path), output->side.descriptor, err);
+    return status;
 }
 
 /* An unlinked file that collects what will go to standard output. */
@@ -172,10 +240,8 @@ int bnf_output_open(struct bnf_output *output, const char *path, struct bnf_err 
     return status;
 }
 
-int bnf_output_commit(struct bnf_output *output, bool flush, struct bnf_err *err)
+static int commit_stream(struct bnf_output *output, struct bnf_err *err)
 {
-    if (!output->is_stream)
-        return bnf_out_commit(&output->file, flush, err);
     struct bnf_map map;
     int status = bnf_map_descriptor(&map, output->file.descriptor, output->file.path, err);
     if (!status)
@@ -185,7 +251,26 @@ int bnf_output_commit(struct bnf_output *output, bool flush, struct bnf_err *err
     return status;
 }
 
+int bnf_output_commit(struct bnf_output *output, bool flush, struct bnf_err *err)
+{
+    if (output->is_stream)
+        return commit_stream(output, err);
+    int status = output->has_side ? bnf_out_commit(&output->side, flush, err) : BNF_OK;
+    if (!status) {
+        status = bnf_out_commit(&output->file, flush, err);
+        if (status && output->has_side && output->side_is_new) /* without its model it is of no use */
+            unlink(output->side_path);
+    }
+    bnf_output_discard(output);
+    return status;
+}
+
 void bnf_output_discard(struct bnf_output *output)
 {
+    if (output->has_side)
+        bnf_out_discard(&output->side);
+    bnf_free(output->side_path);
+    output->side_path = NULL;
+    output->has_side = false;
     bnf_out_discard(&output->file);
 }

@@ -7,7 +7,22 @@
 
 struct bnf_output {
     struct bnf_out file; /* for standard output: an unlinked temporary file */
-    bool is_stream;
+    struct bnf_out side; /* weights outside of the model; only with has_side */
+    char *side_path;     /* of these */
+    bool is_stream, has_side, side_is_new;
+};
+
+/* Where the weights of a result go: to a side file when they came from one or the model would not fit a protobuf file
+ * otherwise; or always, or never. */
+enum bnf_weights { BNF_WEIGHTS_AUTO, BNF_WEIGHTS_OUTSIDE, BNF_WEIGHTS_INSIDE };
+
+struct bnf_placing {
+    const char *path, *input_path; /* of the output, of the input */
+    enum bnf_format format;        /* of the output */
+    enum bnf_weights weights;
+    size_t threshold;   /* bytes; smaller tensors stay in the model; 0: the default */
+    bool came_external; /* the input had weights in side files */
+    unsigned threads;
 };
 
 /* The format that a path asks for: JSON for .json, ONNX for all else, `input`'s for "-". */
@@ -24,13 +39,19 @@ bool bnf_output_is_elsewhere(const char *path, const char *input_path);
 /* True when some tensor of the model lies in a side file. */
 bool bnf_has_external(struct bnf_model *model);
 
-/* Makes every tensor that lies in a side file part of the model itself. BNF_EINPUT, BNF_ENOMEM. */
-int bnf_embed_external(struct bnf_model *model, struct bnf_err *err);
-
 /* Begins the output. Nothing appears under its name before bnf_output_commit. BNF_EIO. */
 int bnf_output_open(struct bnf_output *output, const char *path, struct bnf_err *err);
 
-/* Lets the finished output appear, or sends it to standard output. BNF_EIO. */
+/* Puts the weights where they go: writes OUT.data, to which the model then refers, or makes what lies in side files part
+ * of the model. To be called once, before the model is saved to output->file. *bytes: size of the side file. BNF_EUSAGE
+ * when there can be none, BNF_EINPUT, BNF_EIO, BNF_ENOMEM. */
+int bnf_output_place(struct bnf_output *output, struct bnf_model *model, const struct bnf_placing *placing,
+    uint64_t *bytes, struct bnf_err *err);
+
+/* Loads what was written, side file included, although it has no name yet. As bnf_model_load. */
+int bnf_output_reopen(const struct bnf_output *output, const char *path, struct bnf_model *model, struct bnf_err *err);
+
+/* Lets the finished output appear, the side file first, or sends it to standard output. BNF_EIO. */
 int bnf_output_commit(struct bnf_output *output, bool flush, struct bnf_err *err);
 
 /* Gives the output up: nothing is left of it. Fine after commit, and on an output that failed to open. */

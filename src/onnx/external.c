@@ -15,6 +15,11 @@
 
 enum { quote_room = 200 };
 
+bool bnf_external_is(const Onnx__TensorProto *tensor)
+{
+    return tensor->has_data_location && tensor->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+}
+
 static bool parse_number(const char *text, uint64_t *value)
 {
     *value = 0;
@@ -184,14 +189,35 @@ static int map_side(struct bnf_model *model, const char *location, const char *q
     return status;
 }
 
+static struct bnf_external *new_side(struct bnf_model *model, const char *location)
+{
+    struct bnf_external *side = bnf_arena_alloc(&model->arena, 1, sizeof *side);
+    if (side)
+        side->location = bnf_arena_copy(&model->arena, location, strlen(location));
+    return side && side->location ? side : NULL;
+}
+
+int bnf_external_preset(struct bnf_model *model, const char *location, int descriptor, struct bnf_err *err)
+{
+    struct bnf_external *side = new_side(model, location);
+    if (!side)
+        return bnf_fail_memory(err);
+    int status = bnf_map_descriptor(&side->map, descriptor, location, err);
+    if (status)
+        return status;
+    side->next = model->external;
+    model->external = side;
+    return BNF_OK;
+}
+
 static int find_side(struct bnf_model *model, const char *location, const char *quoted,
     struct bnf_external **found, struct bnf_err *err)
 {
     for (*found = model->external; *found; *found = (*found)->next)
         if (strcmp((*found)->location, location) == 0)
             return BNF_OK;
-    struct bnf_external *side = bnf_arena_alloc(&model->arena, 1, sizeof *side);
-    if (!side || !(side->location = bnf_arena_copy(&model->arena, location, strlen(location))))
+    struct bnf_external *side = new_side(model, location);
+    if (!side)
         return bnf_fail_memory(err);
     int status = map_side(model, location, quoted, side, err);
     if (status)

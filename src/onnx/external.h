@@ -19,6 +19,9 @@ struct bnf_external_range {
     bool has_length; /* else: up to what the tensor needs */
 };
 
+/* Does the tensor say that its elements lie in a side file? */
+bool bnf_external_is(const Onnx__TensorProto *tensor);
+
 /* Reads the entries of external_data; keys it does not know, such as checksum, are skipped. Looks at no file.
  * BNF_EINPUT with a sentence without the tensor's name. */
 int bnf_external_parse(
@@ -29,6 +32,10 @@ int bnf_external_parse(
  * on the way, or second hard link. BNF_EINPUT with a sentence that names the location; BNF_ENOMEM. */
 int bnf_external_bytes(struct bnf_model *model, const struct bnf_external_range *range, size_t size,
     const uint8_t **bytes, struct bnf_err *err);
+
+/* Makes an open file the model's side file of that name before one is looked for: one that has no name yet. The
+ * descriptor may be closed after. BNF_EIO, BNF_ENOMEM. */
+int bnf_external_preset(struct bnf_model *model, const char *location, int descriptor, struct bnf_err *err);
 
 /* Does this address lie in a side file's mapping? */
 bool bnf_external_holds(const struct bnf_model *model, const void *address);

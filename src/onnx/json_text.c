@@ -6,24 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-size_t bnf_utf8_length(const char *text, size_t size)
-{
-    const unsigned char *byte = (const unsigned char *)text;
-    if (byte[0] < 0x80)
-        return 1;
-    size_t length = byte[0] >= 0xf0 ? 4 : byte[0] >= 0xe0 ? 3 : 2;
-    if (byte[0] < 0xc2 || byte[0] > 0xf4 || length > size)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((byte[i] & 0xc0) != 0x80)
-            return 0;
-    bool bad = (byte[0] == 0xe0 && byte[1] < 0xa0) || /* longer than it need be */
-               (byte[0] == 0xed && byte[1] > 0x9f) || /* a surrogate */
-               (byte[0] == 0xf0 && byte[1] < 0x90) || /* longer than it need be */
-               (byte[0] == 0xf4 && byte[1] > 0x8f);   /* beyond U+10FFFF */
-    return bad ? 0 : length;
-}
-
 static size_t digits(const char *text, size_t size)
 {
     size_t i = 0;

@@ -3,12 +3,9 @@
 #define BNF_ONNX_JSON_TEXT_H
 
 #include "base/err.h"
+#include "base/utf8.h"
 
 #include <stddef.h>
-
-/* Bytes of the UTF-8 character at the start of text, 1 … 4; 0 when it is not well-formed. size is at least 1.
- */
-size_t bnf_utf8_length(const char *text, size_t size);
 
 /* Bytes of the JSON number at the start of text; 0 when there is none. */
 size_t bnf_json_number(const char *text, size_t size);

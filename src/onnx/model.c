@@ -1,5 +1,6 @@
 #include "onnx/model.h"
 
+#include "base/utf8.h"
 #include "onnx/external.h"
 #include "onnx/layout.h"
 #include "onnx/tensor.h"
@@ -11,6 +12,9 @@
 /* The most memory a model may take: so many times its size, and a base for small ones. Graphs without weights
  * need about 7 times their size, messages without content 80 times: those are attacks. */
 static const size_t limit_factor = 16, limit_base = (size_t)64 << 20;
+
+/* Payload bytes between two rests of the mappings. */
+static const size_t rest_after = (size_t)256 << 20;
 
 /* JSON's objects begin with a brace. No protobuf message of ours does, nor with the white space before one.
  */
@@ -37,10 +41,14 @@ static int load(struct bnf_model *model, const char *path, struct bnf_err *err)
     bnf_arena_init(
         &model->arena, size > (SIZE_MAX - limit_base) / limit_factor ? 0 : size * limit_factor + limit_base);
     model->path = bnf_arena_copy(&model->arena, path, strlen(path));
-    if (!model->path)
+    model->passed = bnf_arena_alloc(&model->arena, 1, sizeof *model->passed);
+    if (!model->path || !model->passed)
         return bnf_fail_memory(err);
+    atomic_init(model->passed, 0);
     model->format = is_json(&model->map) ? BNF_FORMAT_JSON : BNF_FORMAT_ONNX;
     int status = model->format == BNF_FORMAT_JSON ? bnf_load_json(model, err) : bnf_load_pb(model, err);
+    if (!status && !model->proto->graph) /* what is saved of it could not be loaded again as ONNX */
+        status = bnf_fail(err, BNF_EINPUT, "no graph: not an ONNX model");
     model->arena.limit = 0; /* it was for the file; what is computed from it later is not the file's doing */
     return status ? status : bnf_visit_tensors(model->proto, check_tensor, NULL, err);
 }
@@ -53,6 +61,7 @@ static int give_up(struct bnf_model *model, int status, const char *path, struct
         return status;
     char named[sizeof err->text];
     size_t length = (size_t)snprintf(named, sizeof named, "'%s': ", path);
+    bnf_utf8_clean(named); /* as the sentence is */
     char *reason = length < sizeof named ? strstr(err->text, named) : NULL;
     if (status == BNF_EIO && reason)
         memmove(err->text, reason + length, strlen(reason + length) + 1);
@@ -124,6 +133,16 @@ const struct bnf_source *bnf_model_source(const struct bnf_model *model, const v
     return NULL;
 }
 
+void bnf_model_pass(const struct bnf_model *model, size_t size)
+{
+    if (!model->passed || atomic_fetch_add(model->passed, size) + size < rest_after)
+        return;
+    atomic_store(model->passed, 0);
+    bnf_map_rest(&model->map);
+    for (const struct bnf_external *side = model->external; side; side = side->next)
+        bnf_map_rest(&side->map);
+}
+
 static int lay_out(const struct bnf_model *model, const struct bnf_save_options *options,
     struct bnf_layout *layout, struct bnf_err *err)
 {
@@ -135,7 +154,7 @@ static int lay_out(const struct bnf_model *model, const struct bnf_save_options 
 int bnf_model_save(const struct bnf_model *model, const struct bnf_out *out,
     const struct bnf_save_options *options, uint64_t *written, struct bnf_err *err)
 {
-    struct bnf_layout layout = {0};
+    struct bnf_layout layout = {.model = model};
     int status = lay_out(model, options, &layout, err);
     if (!status)
         status = bnf_layout_write(&layout, out, options->threads, err);
@@ -147,7 +166,7 @@ int bnf_model_save(const struct bnf_model *model, const struct bnf_out *out,
 int bnf_model_save_stream(const struct bnf_model *model, int descriptor,
     const struct bnf_save_options *options, uint64_t *written, struct bnf_err *err)
 {
-    struct bnf_layout layout = {0};
+    struct bnf_layout layout = {.model = model};
     int status = lay_out(model, options, &layout, err);
     if (!status)
         status = bnf_layout_stream(&layout, descriptor, err);

@@ -9,6 +9,8 @@
 
 #include "onnx.pb-c.h"
 
+#include <stdatomic.h>
+
 enum bnf_format { BNF_FORMAT_ONNX, BNF_FORMAT_JSON };
 
 /* Owns one arena, one mapping and the mappings of external data. Everything reachable from `proto` is borrowed from
@@ -24,6 +26,7 @@ struct bnf_model {
     struct bnf_source *sources;    /* payloads that are computed while saving, a list */
     struct bnf_table source_ids;   /* their addresses */
     bool sources_untold;           /* memory ran out for source_ids: only the list is complete */
+    atomic_size_t *passed;         /* payload bytes looked at since the mappings had a rest; in the arena */
 };
 
 /* Opens and reads a model, ONNX or ONNX-JSON, told apart by content. Checks the wire format, nesting (at most 100
@@ -57,6 +60,10 @@ struct bnf_source {
  * Only saving may look at the tensor's bytes after. */
 void bnf_model_set_source(struct bnf_model *model, Onnx__TensorProto *tensor, struct bnf_source *source);
 
+/* Tells that `size` payload bytes were looked at, or will be. Once in a while the mappings then give back the memory
+ * that their pages take, so that models larger than the memory can be worked on. Thread-safe. */
+void bnf_model_pass(const struct bnf_model *model, size_t size);
+
 /* The source behind a payload pointer, NULL when it is plain bytes. */
 const struct bnf_source *bnf_model_source(const struct bnf_model *model, const void *payload);
 
@@ -81,6 +88,7 @@ int bnf_load_pb(struct bnf_model *model, struct bnf_err *err);
 int bnf_load_json(struct bnf_model *model, struct bnf_err *err);
 struct bnf_layout;
 int bnf_save_pb_layout(const struct bnf_model *model, struct bnf_layout *layout, struct bnf_err *err);
+bool bnf_save_pb_fits(const struct bnf_model *model); /* within the 2 GiB of a protobuf file? */
 int bnf_save_json_layout(const struct bnf_model *model, bool lossy, struct bnf_layout *layout, struct bnf_err *err);
 
 #endif

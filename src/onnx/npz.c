@@ -119,10 +119,13 @@ static int add_array(zip_t *zip, const struct bnf_named_tensor *array, const str
     zip_error_fini(&error);
     struct bnf_buf name = {0};
     bnf_buf_printf(&name, "%s%s", array->name ? array->name : "arr_0", suffix);
-    zip_int64_t index = name.failed ? -1 : zip_file_add(zip, bnf_buf_text(&name), source, ZIP_FL_ENC_UTF_8);
+    bool has_name = !name.failed;
+    zip_int64_t index = has_name ? zip_file_add(zip, bnf_buf_text(&name), source, ZIP_FL_ENC_UTF_8) : -1;
     bnf_buf_free(&name);
     if (index < 0) {
         zip_source_free(source);
+        if (!has_name)
+            return bnf_fail_memory(err);
         return bnf_fail(err, BNF_EINPUT, "it cannot be put into an archive: %s", zip_strerror(zip));
     }
     if (zip_set_file_compression(zip, (zip_uint64_t)index, ZIP_CM_STORE, 0) ||

@@ -1,5 +1,7 @@
 #include "onnx/place.h"
 
+#include "base/utf8.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -7,31 +9,18 @@
 
 enum { longest_name = 96 };
 
-/* Length of the UTF-8 character at text, 0 when it is none. */
-static size_t character(const unsigned char *text, size_t length)
-{
-    size_t size = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
-    if (text[0] > 0xf4 || size > length)
-        return 0;
-    for (size_t i = 1; i < size; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    return size;
-}
-
 const char *bnf_place_quote(const char *text, size_t length, char *copy, size_t room)
 {
     size_t used = 0;
     for (size_t at = 0, size; at < length; at += size ? size : 1) {
-        size = character((const unsigned char *)text + at, length - at);
-        bool shown = size > 1 || (size == 1 && text[at] >= ' ' && text[at] != 127);
-        if (used + (shown ? size : 1) >= room)
+        size = bnf_utf8_shown(text + at, length - at);
+        if (used + (size ? size : 1) >= room)
             break;
-        if (shown)
+        if (size)
             memcpy(copy + used, text + at, size);
         else
             copy[used] = '?';
-        used += shown ? size : 1;
+        used += size ? size : 1;
     }
     copy[used] = 0;
     return copy;

@@ -33,13 +33,18 @@ static void append(ProtobufCBuffer *base, size_t size, const uint8_t *bytes)
         bnf_layout_bytes(sink->layout, bytes, size);
 }
 
+bool bnf_save_pb_fits(const struct bnf_model *model)
+{
+    return protobuf_c_message_get_packed_size(&model->proto->base) <= INT32_MAX;
+}
+
 int bnf_save_pb_layout(const struct bnf_model *model, struct bnf_layout *layout, struct bnf_err *err)
 {
     size_t size = protobuf_c_message_get_packed_size(&model->proto->base);
     if (size > INT32_MAX)
         return bnf_fail(err, BNF_EINPUT,
             "%zu bytes as ONNX, but a protobuf file holds at most %" PRId32
-            "; write JSON, or move weights of the input to external data first",
+            "; --external-data=auto and an output that is a file let weights go to a side file",
             size, INT32_MAX);
     struct sink sink = {.base.append = append, .model = model, .layout = layout};
     protobuf_c_message_pack_to_buffer(&model->proto->base, &sink.base);

@@ -249,6 +249,8 @@ int bnf_tensor_view(
         status = bnf_fail(err, BNF_EINPUT, "strings have no value as numbers");
     if (!status)
         status = locate(model, proto, store, out, err);
+    if (!status)
+        bnf_model_pass(model, out->bytes);
     if (!status || status == BNF_ENOMEM)
         return status;
     char name[128];

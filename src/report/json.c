@@ -79,6 +79,8 @@ static void model(struct writer *w, cJSON *parent, const char *key, const struct
     number(w, to, "nodes", (double)from->nodes);
     number(w, to, "batchnorm", (double)from->batchnorms);
     number(w, to, "bytes", (double)from->bytes);
+    if (from->side)
+        text(w, to, "external_data", from->side);
 }
 
 static cJSON *site(struct writer *w, const struct bnf_report_site *from)

@@ -25,10 +25,11 @@ enum bnf_verdict {
 /* One file: counts go over all scopes. */
 struct bnf_report_model {
     const char *path; /* NULL: there is no such file */
+    const char *side; /* the file that holds the weights of an output, NULL: it has none */
     const char *format;
     int64_t ir_version, opset;
     size_t nodes, batchnorms;
-    uint64_t bytes;
+    uint64_t bytes; /* an output's with its side file */
 };
 
 struct bnf_report_site {

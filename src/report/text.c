@@ -33,6 +33,10 @@ static void print_output(struct bnf_page *page, const struct bnfold_report *repo
         return;
     }
     bnf_page_put_path(page, report->output.path, "standard output");
+    if (report->output.side) {
+        bnf_page_put(page, " and ");
+        bnf_page_put(page, report->output.side);
+    }
     bnf_page_putf(page, "   %zu node%s · ", report->output.nodes, bnf_page_plural(report->output.nodes));
     bnf_page_put_bytes(page, report->output.bytes);
     bnf_page_pad(page, BNF_PAGE_RIGHT, 3);
