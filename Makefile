@@ -15,7 +15,7 @@ PACKAGES = libprotobuf-c libcjson libzip
 # OpenBLAS is loaded when the evaluator first needs it, see src/eval/openblas.h.
 LOADED = openblas
 # What building and testing need, and what the networks of the zoo need on top.
-DEBIAN = gcc clang make pkg-config libprotobuf-c-dev protobuf-c-compiler libcjson-dev libopenblas-dev libzip-dev \
+DEBIAN = gcc clang libclang-rt-dev make pkg-config libprotobuf-c-dev protobuf-c-compiler libcjson-dev libopenblas-dev libzip-dev \
          libcmocka-dev valgrind python3 python3-numpy python3-onnx libonnx-testdata
 DEBIAN_ZOO = python3-torch python3-torchvision nodejs npm
 APT = $(if $(filter-out 0,$(shell id -u)),sudo) env DEBIAN_FRONTEND=noninteractive apt-get
@@ -192,7 +192,7 @@ soak: $(SOAK) ## folds, proves and runs COUNT (10000) generated models; ONNX Run
 
 NODE_MODULES ?= $(abspath $(BUILD)/npm/node_modules)
 
-.PHONY: zoo verify-zoo oracle npm bench
+.PHONY: zoo verify-zoo oracle npm bench bench-large
 zoo: ## exports torchvision's networks to models/zoo
 	$(PYTHON) models/make_zoo.py models/zoo
 
@@ -206,10 +206,17 @@ verify-zoo: $(BIN) $(NODE_MODULES)/onnxruntime-node ## folds the zoo and lets ON
 oracle: $(BIN) $(NODE_MODULES)/onnxruntime-node ## runs the zoo against torch in float64 and against ONNX Runtime
 	NODE_PATH='$(NODE_MODULES)' $(PYTHON) tests/zoo/oracle.py models/zoo $(BIN)
 
-bench: $(BIN) $(INFER) ## speed and memory on the zoo and on generated chains, against cp and ONNX Runtime
-	$(PYTHON) models/make_bench.py $(BUILD)/bench
-	$(PYTHON) tests/bench/bench.py $(BIN) models/zoo $(BUILD)/bench
+bench: $(BIN) $(INFER) ## speed and memory on generated models and the zoo, against cp and ONNX Runtime
+	$(PYTHON) tests/bench/stream_models.py $(BUILD)/bench/stream
+	$(PYTHON) models/make_bench.py $(BUILD)/bench/chains
+	NODE_PATH='$(NODE_MODULES)' $(PYTHON) tests/bench/bench.py $(BIN) $(BUILD)/bench/stream
+	$(PYTHON) tests/bench/bench.py --jobs=cp,fold,proof $(BIN) models/zoo $(BUILD)/bench/chains
 	NODE_PATH='$(NODE_MODULES)' $(PYTHON) tests/bench/infer.py $(BIN) $(INFER) models/zoo
+
+bench-large: $(BIN) ## the same for a model of 3 GB with external data; takes 9 GB of disk for a while
+	$(PYTHON) tests/bench/stream_models.py --external $(BUILD)/bench/large 3000
+	ROUNDS=1 $(PYTHON) tests/bench/bench.py --jobs=cp,fold,proof $(BIN) $(BUILD)/bench/large
+	rm -rf $(BUILD)/bench/large
 
 # ---- the rest
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Builds and runs tests, and ends with the line `N passed, N failed`; exit 1 when one failed.
 #
-# usage: tests/run.sh [lint] [unit] [golden] [property]        no argument: all of them
+# usage: tests/run.sh [lint] [unit] [golden] [property] [faults]        no argument: all of them
 #
 # Environment: MODE (release, asan, valgrind), BUILD, CC, WERROR as for make; TESTS, a glob that picks unit and property
 # programs by name; SEED and COUNT for the generated models; WRAP, a command put in front of every program under test.
@@ -101,6 +101,28 @@ script()
     tally "$log" $status
 }
 
+# regressions TARGET: what fuzzing has found before
+regressions()
+{
+    local log=$logs/fuzz-$1.log
+    # shellcheck disable=SC2086
+    ALLOW_REFUTED='' $WRAP "$OUT/tests/fuzz/$1" "tests/fuzz/regressions/$1" >"$log" 2>&1
+    tally "$log" $? || cat "$log"
+}
+
+# Broken bytes, failing allocations, and the program among hostile files, signals and disks.
+faults()
+{
+    local target slow=1
+    [ "$MODE" = release ] || slow=6
+    programs faults '*'
+    for target in wire json fold check npy; do
+        regressions $target
+    done
+    script tests/faults/files.sh "$BNFOLD"
+    SLOW=$slow MEMORY=$((slow == 1)) script "$PYTHON" tests/faults/attacks.py "$BNFOLD"
+}
+
 build()
 {
     MAKEFLAGS='' ${MAKE:-make} -s -k -j2 MODE="$MODE" BUILD="$BUILD" CC="$CC" WERROR="$WERROR" "$@" >"$logs/build" 2>&1
@@ -112,7 +134,7 @@ build()
     fi
 }
 
-[ $# -gt 0 ] || set -- lint unit golden property
+[ $# -gt 0 ] || set -- lint unit golden property faults
 [ "$*" = lint ] || build programs
 for part; do
     start=$passed
@@ -124,8 +146,9 @@ for part; do
         script tests/golden/run.sh "$BNFOLD"
         grep -h '^==' "$logs"/valgrind.* 2>/dev/null
         ;;
+    faults) faults ;;
     *)
-        echo "run.sh: unknown part '$part', there are lint, unit, golden, property" >&2
+        echo "run.sh: unknown part '$part', there are lint, unit, golden, property, faults" >&2
         exit 2
         ;;
     esac
