@@ -90,23 +90,25 @@ $(OUT)/gen/%.o: $(GEN)/%.c $(OUT)/flags
 $(TEST_OBJ): CPPFLAGS += -Itests
 $(TEST_OBJ): CFLAGS += -Wno-missing-field-initializers
 
+# Loops over weights, and the evaluator's kernels, once for each number type. Nobody looks at errno or at floating-point
+# traps there. `omp simd` says that a loop may become vector code; clang would warn where it does not.
+FAST = -fno-math-errno -fno-trapping-math -fopenmp-simd -Wno-pass-failed
+$(OUT)/src/check/coefficients.o: EXACT += $(FAST)
+
 $(OUT)/%.o: %.c $(OUT)/flags | $(GEN)/onnx.pb-c.h
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(EXACT) -MMD -MP -c -o $@ $<
 
-# The evaluator's kernels once for each number type. Nobody looks at errno or at floating-point traps there. `omp simd`
-# says that a loop may become vector code; clang would warn where it does not.
-FAST = -fno-math-errno -fno-trapping-math -fopenmp-simd -Wno-pass-failed $(EXACT)
 $(OUT)/%.f32.o: %.c $(OUT)/flags | $(GEN)/onnx.pb-c.h
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(CPPFLAGS) -DBNF_REAL_BITS=32 $(CFLAGS) $(FAST) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) -DBNF_REAL_BITS=32 $(CFLAGS) $(EXACT) $(FAST) -MMD -MP -c -o $@ $<
 
 $(OUT)/%.f64.o: %.c $(OUT)/flags | $(GEN)/onnx.pb-c.h
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(CPPFLAGS) -DBNF_REAL_BITS=64 $(CFLAGS) $(FAST) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) -DBNF_REAL_BITS=64 $(CFLAGS) $(EXACT) $(FAST) -MMD -MP -c -o $@ $<
 
 $(LIB): $(OBJ)
 	@rm -f $@

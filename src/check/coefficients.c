@@ -4,13 +4,13 @@
 #include "check/prover.h"
 
 #include "base/threads.h"
+#include "base/wide.h"
 
 #include <math.h>
 #include <string.h>
 
 #define CHUNK ((size_t)1024)
 #define PIECE ((size_t)256 * 1024) /* elements that one thread takes at a time */
-#define LANES 8
 
 size_t bnf_core_group(const struct bnf_core *core, size_t row)
 {
@@ -37,6 +37,7 @@ double bnf_error_in_u(int dtype, double exact, double found, double size, double
 /* ---- reading ---- */
 
 /* Multiplies elements first … first+count-1 by their factors. */
+BNF_WIDE
 static void scale(const struct bnf_core *layout, const struct bnf_weights *w, size_t first, size_t count,
     double *restrict out)
 {
@@ -85,30 +86,36 @@ static void allow(const struct bnf_core *layout, const struct bnf_weights *w, si
 /* ---- comparing ---- */
 
 /* The largest |b−a| beyond what is allowed, relative to |a|; NAN when something is not finite. */
+BNF_WIDE
 static double chunk_error(
     const double *restrict a, const double *restrict b, size_t count, const double *restrict allowed)
 {
-    double worst[LANES] = {0}, poison[LANES] = {0}, result = 0, poisoned = 0;
-    size_t whole = count - count % LANES;
-    for (size_t i = 0; i < whole; i += LANES)
-        for (size_t l = 0; l < LANES; l++) {
-            double error = fabs(b[i + l] - a[i + l]), beyond = error - allowed[i + l];
-            poison[l] += error * 0; /* NaN for NaN and infinity */
-            beyond = beyond > 0 ? beyond : 0;
-            double relative = beyond / fabs(a[i + l]); /* 0/0 is NaN and loses the comparison */
-            worst[l] = relative > worst[l] ? relative : worst[l];
-        }
-    for (size_t i = whole; i < count; i++) {
+    double worst = 0, poison = 0;
+#pragma omp simd reduction(max : worst) reduction(+ : poison)
+    for (size_t i = 0; i < count; i++) {
         double error = fabs(b[i] - a[i]), beyond = error - allowed[i];
-        poisoned += error * 0;
+        poison += error * 0; /* NaN for NaN and infinity */
         double relative = beyond > 0 ? beyond / fabs(a[i]) : 0;
-        result = relative > result ? relative : result;
+        worst = relative > worst ? relative : worst;
     }
-    for (size_t l = 0; l < LANES; l++) {
-        result = worst[l] > result ? worst[l] : result;
-        poisoned += poison[l];
+    return poison == 0 ? worst : (double)NAN;
+}
+
+/* Could an element be further off, relative to |a|, than `bound`, or is one not finite? Without a quotient, which most
+ * chunks then never need. */
+BNF_WIDE
+static bool may_exceed(
+    const double *restrict a, const double *restrict b, size_t count, const double *restrict allowed, double bound)
+{
+    double most = 0, poison = 0;
+    bound *= 1 - 0x1p-40; /* the quotient rounds otherwise */
+#pragma omp simd reduction(max : most) reduction(+ : poison)
+    for (size_t i = 0; i < count; i++) {
+        double error = fabs(b[i] - a[i]), over = error - allowed[i] - bound * fabs(a[i]);
+        poison += error * 0;
+        most = over > most ? over : most;
     }
-    return poisoned == 0 ? result : (double)NAN;
+    return most > 0 || !(poison == 0);
 }
 
 /* The element that made chunk_error say what it said. */
@@ -153,6 +160,8 @@ static int compare_piece(void *context, size_t piece)
         load(job->layout, job->new, job->transposed, at, count, b);
         if (scaled)
             allow(job->layout, job->new, at, count, job->half_tiny, allowed);
+        if (!may_exceed(a, b, count, allowed, worst->u * job->roundoff))
+            continue;
         double error = chunk_error(a, b, count, allowed) / job->roundoff;
         if (error <= worst->u)
             continue;

@@ -118,3 +118,12 @@ bool bnf_misfits(struct bnf_prover *p, struct bnf_side *side, bnf_id node, char 
         return false;
     return matmul ? matmul_misfits(&f, left) : gemm ? gemm_misfits(&f) : conv_misfits(&f, transposed);
 }
+
+bool bnf_is_malformed(struct bnf_prover *p, bnf_id value, char *text, size_t room)
+{
+    char other[200];
+    bool malformed = bnf_misfits(p, &p->side[BNF_NEW], p->side[BNF_NEW].graph.values[value].producer, text, room);
+    for (bnf_id node = 0; malformed && node < p->side[BNF_REF].graph.node_count; node++)
+        malformed = !bnf_misfits(p, &p->side[BNF_REF], node, other, sizeof other);
+    return malformed;
+}

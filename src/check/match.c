@@ -423,14 +423,6 @@ static enum bnf_outcome compare_unmapped(
     return outcome;
 }
 
-/* Does the candidate compute it by an operator that no implementation would run, and the reference not? */
-static bool is_malformed(struct bnf_prover *p, const bnf_id end[2], char *text, size_t room)
-{
-    char other[200];
-    return bnf_misfits(p, &p->side[1], p->side[1].graph.values[end[1]].producer, text, room) &&
-           !bnf_misfits(p, &p->side[0], p->side[0].graph.values[end[0]].producer, other, sizeof other);
-}
-
 /* Compares what the two chains end in, with the maps that lead there. */
 static enum bnf_outcome compare_ends(
     struct bnf_prover *p, const struct bnf_chain chain[2], int dtype, struct bnf_tally *tally)
@@ -449,7 +441,7 @@ static enum bnf_outcome compare_ends(
         cores = cores && bnf_core_of(p, &p->side[i], end[i], &core[i]);
         takes = cores && takes && bnf_core_takes(&core[i], map[i]);
     }
-    if (is_malformed(p, end, text, sizeof text)) {
+    if (bnf_is_malformed(p, end[1], text, sizeof text)) {
         if (takes && p->explaining && bnf_core_kinds_compare(p, core) != BNF_EQUAL)
             return BNF_DIFFERENT; /* which says more */
         bnf_say(p, "what the candidate computes it by does not fit together: %s", text);

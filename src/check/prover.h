@@ -340,6 +340,10 @@ enum bnf_outcome bnf_core_kinds_compare(struct bnf_prover *p, const struct bnf_c
 /* True when the weights of a node (BNF_NONE: no) contradict each other or its input; says how. */
 bool bnf_misfits(struct bnf_prover *p, struct bnf_side *side, bnf_id node, char *text, size_t room);
 
+/* True when such a node computes a value of the candidate, and the reference has none such: no implementation would run
+ * what was well before. */
+bool bnf_is_malformed(struct bnf_prover *p, bnf_id value, char *text, size_t room);
+
 /* --- linear_compare.c: effective coefficients --- */
 
 /* --- geometry.c: how a window slides --- */

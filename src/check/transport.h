@@ -107,10 +107,10 @@ bool bnf_carry_blocks_forward(
 bool bnf_carry_sum_back(const struct bnf_crossing *c, const struct bnf_normal *map, const struct bnf_normal **in);
 bool bnf_carry_sum_forward(
     const struct bnf_crossing *c, const struct bnf_normal *const *in, const struct bnf_normal **out);
-/* For the two sums together: out[] such that the reference's scale is 1, where all inputs of the candidate's have the
- * same scale in the reference's terms. Input k of the reference's belongs to input order[k]. */
-bool bnf_carry_sums_evenly(const struct bnf_crossing c[2], const struct bnf_normal *const *const in[2],
-    const size_t *order, struct bnf_tally *tally, const struct bnf_normal *out[2]);
+/* For the two sums (c, in and out are two each): out[] such that the reference's scale is 1, where all inputs of the
+ * candidate's have the same scale in the reference's terms. Input k of the reference's belongs to input order[k]. */
+bool bnf_carry_sums_evenly(const struct bnf_crossing *c, const struct bnf_normal *const *const *in,
+    const size_t *order, struct bnf_tally *tally, const struct bnf_normal **out);
 bool bnf_carry_product_back(
     const struct bnf_crossing *c, const struct bnf_normal *map, const struct bnf_normal **in);
 bool bnf_carry_product_forward(

@@ -145,8 +145,8 @@ static bool in_terms_of(const struct bnf_crossing *c, const struct bnf_normal *c
     return true;
 }
 
-bool bnf_carry_sums_evenly(const struct bnf_crossing c[2], const struct bnf_normal *const *const in[2],
-    const size_t *order, struct bnf_tally *tally, const struct bnf_normal *out[2])
+bool bnf_carry_sums_evenly(const struct bnf_crossing *c, const struct bnf_normal *const *const *in,
+    const size_t *order, struct bnf_tally *tally, const struct bnf_normal **out)
 {
     struct bnf_prover *p = c->p;
     struct bnf_arena *arena = c->arena;

@@ -1,6 +1,7 @@
 #include "onnx/dtype.h"
 
 #include "base/err.h"
+#include "base/wide.h"
 
 #include <float.h>
 #include <math.h>
@@ -144,11 +145,18 @@ static uint16_t narrow(double value, int precision, int exponent_bits)
     }                                                                                                        \
     return
 
+BNF_WIDE
+static void read_floats(const void *data, size_t first, size_t count, double *restrict out)
+{
+    READ(float);
+}
+
 void bnf_to_double(int dtype, const void *data, size_t first, size_t count, double *restrict out)
 {
     switch (dtype) {
     case BNF_DTYPE_FLOAT:
-        READ(float);
+        read_floats(data, first, count, out);
+        return;
     case BNF_DTYPE_DOUBLE:
         READ(double);
     case BNF_DTYPE_INT8:
