@@ -89,6 +89,10 @@ struct bnf_cli_progress {
     bool shown;
 };
 
+/* From here on SIGINT, SIGTERM and their like remove what is half written before they end the program, a closed pipe and
+ * a limit of file sizes are write errors, and an input that cannot be read any more is a sentence and exit status 2. */
+void bnf_cli_catch_signals(void);
+
 /* Lets a job tell its progress; after the job the line goes away. */
 void bnf_cli_progress_begin(const struct bnf_cli_settings *settings, struct bnf_cli_progress *progress,
     struct bnfold_options *options);

@@ -2,7 +2,6 @@
 #include "cli.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 static int run(const struct bnf_cli_settings *settings)
@@ -26,7 +25,7 @@ static int run(const struct bnf_cli_settings *settings)
 int main(int argc, char **argv)
 {
     struct bnf_cli_settings settings;
-    (void)signal(SIGPIPE, SIG_IGN); /* a reader that went away is a write error, told like any other */
+    bnf_cli_catch_signals();
     int status = bnf_cli_parse(argc, argv, &settings);
     if (status)
         return status;

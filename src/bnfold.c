@@ -31,6 +31,7 @@ struct job {
     struct bnf_heal heal;
     struct bnfold_report *report;
     bool came_external; /* the input has weights in side files */
+    bool side_is_taken; /* OUT.data is one of these */
     bool careful; /* weights are read before they are folded: some did not fit their type */
 };
 
@@ -126,6 +127,8 @@ static int load(struct job *job, struct bnf_err *err)
     int status = open_model(&job->model, job->input, err);
     if (!status)
         job->came_external = bnf_has_external(&job->model);
+    if (!status && job->path)
+        job->side_is_taken = bnf_output_side_is_taken(job->path, job->input, &job->model);
     if (!status && job->path)
         status = bnf_output_spare_input(job->path, job->input, &job->model, job->options->in_place, err);
     if (!status)
@@ -320,6 +323,7 @@ static int write_folded(struct job *job, struct bnf_err *err)
     double start = now();
     struct bnf_placing to = placing(job->options, job->path, job->input, job->model.format);
     to.came_external = job->came_external;
+    to.side_is_taken = job->side_is_taken;
     int status = bnf_output_open(&job->output, job->path, err);
     if (!status && stays(job, &to)) {
         status = copy_input(job, err);
@@ -485,6 +489,7 @@ int bnfold_convert(
     if (!status) {
         struct bnf_placing to = placing(options, output, input, model.format);
         to.came_external = bnf_has_external(&model);
+        to.side_is_taken = bnf_output_side_is_taken(output, input, &model);
         status = save(&out, &model, &to, options->lossy, &written, &err);
     }
     if (!status)

@@ -94,6 +94,10 @@ void bnfold_report_free(struct bnfold_report *report);
  * lists them all. */
 int bnfold_explain(const char *name, FILE *stream);
 
+/* Removes the temporary files of every job that is at work, for a process that is about to end. Async-signal-safe: meant
+ * for a handler, since a killed process leaves them where the file system has no nameless files. */
+void bnfold_abandon(void);
+
 /* "0.1.0" */
 const char *bnfold_version(void);
 

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "output.h"
 
+#include "base/leftovers.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "onnx/external.h"
@@ -143,8 +144,18 @@ static bool is_text(const char *name)
     return true;
 }
 
-static int open_side(
-    struct bnf_output *output, const char *input_path, struct bnf_model *model, struct bnf_err *err)
+bool bnf_output_side_is_taken(const char *path, const char *input_path, struct bnf_model *input)
+{
+    if (is_stream(path))
+        return false;
+    char *side = side_of(path);
+    bool taken = !side || bnf_output_spare_input(side, input_path, input, false, NULL) != BNF_OK;
+    bnf_free(side);
+    return taken;
+}
+
+/* May weights go there? */
+static int check_side(struct bnf_output *output, bool is_taken, struct bnf_err *err)
 {
     const char *side = output->side_path;
     struct stat st;
@@ -153,14 +164,10 @@ static int open_side(
     output->side_is_new = lstat(side, &st) != 0;
     if (!output->side_is_new && S_ISLNK(st.st_mode))
         return bnf_fail(err, BNF_EUSAGE, "weights go to '%s', a symbolic link, which is not followed", side);
-    int status = bnf_output_spare_input(side, input_path, model, false, err);
-    if (status == BNF_EUSAGE)
-        return bnf_fail(err, status,
+    if (is_taken)
+        return bnf_fail(err, BNF_EUSAGE,
             "weights go to '%s', which the input needs; choose another output, or --external-data=never", side);
-    if (!status)
-        status = bnf_out_open(&output->side, side, err);
-    output->has_side = !status;
-    return status;
+    return BNF_OK;
 }
 
 static bool wants_side(const struct bnf_output *output, const struct bnf_model *model, const struct bnf_placing *placing)
@@ -190,10 +197,13 @@ int bnf_output_place(struct bnf_output *output, struct bnf_model *model, const s
     if (!output->side_path)
         return bnf_fail_memory(err);
     size_t threshold = placing->threshold ? placing->threshold : BNF_SIDE_THRESHOLD;
-    struct bnf_layout layout;
-    int status = bnf_side_layout(model, location_of(output->side_path), threshold, &layout, err);
+    struct bnf_layout layout = {0};
+    int status = check_side(output, placing->side_is_taken, err);
+    if (!status)
+        status = bnf_side_layout(model, location_of(output->side_path), threshold, &layout, err);
     if (!status && layout.size) {
-        status = open_side(output, placing->input_path, model, err);
+        status = bnf_out_open(&output->side, output->side_path, err);
+        output->has_side = !status;
         if (!status)
             status = bnf_layout_write(&layout, &output->side, placing->threads, err);
         *bytes = layout.size;
@@ -251,16 +261,53 @@ static int commit_stream(struct bnf_output *output, struct bnf_err *err)
     return status;
 }
 
+/* Takes an older model out of the way whose side file is about to be replaced: it would read weights that are not its
+ * own. Where to, NULL: there is none. */
+static int set_aside(const struct bnf_output *output, char **aside, struct bnf_err *err)
+{
+    const char *path = output->file.path;
+    size_t room = strlen(path) + 32;
+    *aside = NULL;
+    if (output->side_is_new || access(path, F_OK) != 0)
+        return BNF_OK;
+    *aside = bnf_alloc(room, 1);
+    if (!*aside)
+        return bnf_fail_memory(err);
+    snprintf(*aside, room, "%s.%ld.old", path, (long)getpid());
+    if (rename(path, *aside) != 0)
+        return bnf_fail(err, BNF_EIO, "cannot replace '%s': %s", path, strerror(errno));
+    return BNF_OK;
+}
+
+/* The side file, then the model. Whoever looks in between finds no model, and never one with another's weights. */
+static int commit_pair(struct bnf_output *output, bool flush, struct bnf_err *err)
+{
+    char *aside;
+    sigset_t before;
+    bnf_signals_hold(&before);
+    int status = set_aside(output, &aside, err);
+    if (!status) {
+        status = bnf_out_commit(&output->side, flush, err);
+        if (status && aside)
+            rename(aside, output->file.path);
+        else if (!status && aside)
+            unlink(aside);
+        if (!status) {
+            status = bnf_out_commit(&output->file, flush, err);
+            if (status && output->side_is_new) /* without its model it is of no use */
+                unlink(output->side_path);
+        }
+    }
+    bnf_signals_release(&before);
+    bnf_free(aside);
+    return status;
+}
+
 int bnf_output_commit(struct bnf_output *output, bool flush, struct bnf_err *err)
 {
     if (output->is_stream)
         return commit_stream(output, err);
-    int status = output->has_side ? bnf_out_commit(&output->side, flush, err) : BNF_OK;
-    if (!status) {
-        status = bnf_out_commit(&output->file, flush, err);
-        if (status && output->has_side && output->side_is_new) /* without its model it is of no use */
-            unlink(output->side_path);
-    }
+    int status = output->has_side ? commit_pair(output, flush, err) : bnf_out_commit(&output->file, flush, err);
     bnf_output_discard(output);
     return status;
 }

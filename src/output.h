@@ -22,6 +22,7 @@ struct bnf_placing {
     enum bnf_weights weights;
     size_t threshold;   /* bytes; smaller tensors stay in the model; 0: the default */
     bool came_external; /* the input had weights in side files */
+    bool side_is_taken; /* what bnf_output_side_is_taken said of the input */
     unsigned threads;
 };
 
@@ -35,6 +36,9 @@ int bnf_output_spare_input(
 /* True when side files of the input cannot be found from the output: another folder, or a stream on either
  * side. */
 bool bnf_output_is_elsewhere(const char *path, const char *input_path);
+
+/* True when the side file of an output would be the input or one of its side files. */
+bool bnf_output_side_is_taken(const char *path, const char *input_path, struct bnf_model *input);
 
 /* True when some tensor of the model lies in a side file. */
 bool bnf_has_external(struct bnf_model *model);

@@ -1,12 +1,12 @@
 #define _GNU_SOURCE
 #include "base/file.h"
 
+#include "base/leftovers.h"
 #include "base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +37,12 @@ int bnf_map_descriptor(struct bnf_map *map, int descriptor, const char *name, st
     return BNF_OK;
 }
 
+/* Why a write failed. Bytes that are no longer there are those of a mapped input, which has become shorter. */
+static const char *write_failure(int reason)
+{
+    return reason == EFAULT ? "an input became shorter, or its disk failed, meanwhile" : strerror(reason);
+}
+
 int bnf_write_all(int descriptor, const void *bytes, size_t size, const char *name, struct bnf_err *err)
 {
     const char *at = bytes;
@@ -45,7 +51,7 @@ int bnf_write_all(int descriptor, const void *bytes, size_t size, const char *na
         if (done < 0 && errno == EINTR)
             continue;
         if (done < 0)
-            return bnf_fail(err, BNF_EIO, "cannot write '%s': %s", name, strerror(errno));
+            return bnf_fail(err, BNF_EIO, "cannot write '%s': %s", name, write_failure(errno));
         at += done;
         size -= (size_t)done;
     }
@@ -140,18 +146,24 @@ static char *neighbour(const char *path, unsigned attempt)
 
 enum { attempts = 100 };
 
+/* Signals wait meanwhile: a file with a name must be noted. */
 static int open_named(struct bnf_out *out, mode_t mode)
 {
     for (unsigned i = 0; i < attempts; i++) {
         char *name = neighbour(out->path, i);
         if (!name)
             return ENOMEM;
+        sigset_t before;
+        bnf_signals_hold(&before);
         out->descriptor = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-        if (out->descriptor >= 0) {
+        int reason = out->descriptor >= 0 ? 0 : errno;
+        if (!reason) {
             out->temporary = name;
-            return 0;
+            out->note = bnf_leftover_note(name);
         }
-        int reason = errno;
+        bnf_signals_release(&before);
+        if (!reason)
+            return 0;
         bnf_free(name);
         if (reason != EEXIST)
             return reason;
@@ -213,7 +225,7 @@ int bnf_out_write(const struct bnf_out *out, const void *bytes, size_t size, uin
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
-            return bnf_fail(err, BNF_EIO, "cannot write '%s': %s", out->path, strerror(done ? errno : ENOSPC));
+            return bnf_fail(err, BNF_EIO, "cannot write '%s': %s", out->path, write_failure(done ? errno : ENOSPC));
         at += done;
         size -= (size_t)done;
         offset += (uint64_t)done;
@@ -259,21 +271,28 @@ static int flush_directory(const char *path)
     return reason;
 }
 
+/* The temporary name names nothing any more. */
+static void drop_name(struct bnf_out *out)
+{
+    bnf_leftover_forget(out->note);
+    bnf_free(out->temporary);
+    out->temporary = NULL;
+    out->note = 0;
+}
+
 /* Puts the file where it belongs. Signals wait meanwhile: between its two names it would be left behind. */
 static int appear(struct bnf_out *out)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
+    sigset_t before;
+    bnf_signals_hold(&before);
     bool arrived = false;
     int reason = out->temporary ? 0 : give_name(out, &arrived);
     if (!reason && !arrived && rename(out->temporary, out->path) != 0)
         reason = errno;
     if (reason && out->temporary)
         unlink(out->temporary);
-    bnf_free(out->temporary);
-    out->temporary = NULL;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    drop_name(out);
+    bnf_signals_release(&before);
     return reason;
 }
 
@@ -295,7 +314,7 @@ void bnf_out_discard(struct bnf_out *out)
         unlink(out->temporary);
     if (out->descriptor >= 0)
         close(out->descriptor);
-    bnf_free(out->temporary);
+    drop_name(out);
     bnf_free(out->path);
     *out = (struct bnf_out){.descriptor = -1};
 }

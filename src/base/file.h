@@ -32,6 +32,7 @@ struct bnf_out {
     int descriptor;
     char *path;      /* where it will appear */
     char *temporary; /* its name until then, NULL when it has none */
+    int note;        /* of that name, for when the process is interrupted */
 };
 
 /* Begins writing the file that will appear at path, in the same directory. BNF_EIO. */

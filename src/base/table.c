@@ -1,8 +1,11 @@
+#define _GNU_SOURCE
 #include "base/table.h"
 
 #include "base/mem.h"
 
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 
 uint64_t bnf_hash_mix(uint64_t hash, uint64_t value)
 {
@@ -82,6 +85,63 @@ void bnf_table_free(struct bnf_table *table)
     *table = (struct bnf_table){0};
 }
 
+static uint64_t rotate(uint64_t word, unsigned by)
+{
+    return word << by | word >> (64 - by);
+}
+
+static void sip_round(uint64_t v[4])
+{
+    v[0] += v[1];
+    v[2] += v[3];
+    v[1] = rotate(v[1], 13) ^ v[0];
+    v[3] = rotate(v[3], 16) ^ v[2];
+    v[0] = rotate(v[0], 32);
+    v[2] += v[1];
+    v[0] += v[3];
+    v[1] = rotate(v[1], 17) ^ v[2];
+    v[3] = rotate(v[3], 21) ^ v[0];
+    v[2] = rotate(v[2], 32);
+}
+
+static void sip_word(uint64_t v[4], uint64_t word)
+{
+    v[3] ^= word;
+    sip_round(v);
+    v[0] ^= word;
+}
+
+/* SipHash-1-3: without the key equal hashes cannot be had but by chance. */
+static uint64_t keyed_hash(const uint64_t key[2], const char *text)
+{
+    size_t size = strlen(text);
+    uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du, key[0] ^ 0x6c7967656e657261u,
+        key[1] ^ 0x7465646279746573u};
+    uint64_t word, last = (uint64_t)size << 56;
+    for (; size >= 8; text += 8, size -= 8) {
+        memcpy(&word, text, 8);
+        sip_word(v, word);
+    }
+    for (size_t i = 0; i < size; i++)
+        last |= (uint64_t)(unsigned char)text[i] << 8 * i;
+    sip_word(v, last);
+    v[2] ^= 0xff;
+    for (int i = 0; i < 3; i++)
+        sip_round(v);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+/* Nothing that is printed or written depends on the key: ids are numbered by appearance. */
+static void draw_key(uint64_t key[2])
+{
+    if (getrandom(key, 2 * sizeof *key, GRND_NONBLOCK) == 2 * (ssize_t)sizeof *key)
+        return;
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    key[0] = bnf_hash_mix((uint64_t)now.tv_nsec, (uint64_t)(uintptr_t)key);
+    key[1] = bnf_hash_mix(key[0], (uint64_t)now.tv_sec);
+}
+
 static size_t names_slot(const struct bnf_names *names, uint64_t hash, const char *text)
 {
     size_t slot = (size_t)hash & (names->slot_count - 1);
@@ -96,12 +156,14 @@ bnf_id bnf_names_find(const struct bnf_names *names, const char *text)
 {
     if (!names->slot_count)
         return BNF_NONE;
-    return names->slots[names_slot(names, bnf_hash(text, strlen(text)), text)];
+    return names->slots[names_slot(names, keyed_hash(names->key, text), text)];
 }
 
 static bool names_grow(struct bnf_names *names)
 {
     size_t count = names->slot_count ? names->slot_count * 2 : 64;
+    if (!names->slot_count)
+        draw_key(names->key);
     bnf_id *slots = bnf_alloc(count, sizeof *slots);
     if (!slots)
         return false;
@@ -122,7 +184,7 @@ bnf_id bnf_names_add(struct bnf_names *names, const char *text)
 {
     if (names->count * 2 >= names->slot_count && !names_grow(names))
         return BNF_NONE;
-    uint64_t hash = bnf_hash(text, strlen(text));
+    uint64_t hash = keyed_hash(names->key, text);
     size_t slot = names_slot(names, hash, text);
     if (names->slots[slot] != BNF_NONE)
         return names->slots[slot];

@@ -32,6 +32,7 @@ struct bnf_names {
     bnf_id *slots;
     uint64_t *hashes; /* by id */
     size_t slot_count, hash_capacity;
+    uint64_t key[2]; /* of the hashes, drawn for each table: nobody can make up names that all share a slot */
 };
 
 /* The id of text, or BNF_NONE when it was never added. */

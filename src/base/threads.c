@@ -1,10 +1,10 @@
 #define _GNU_SOURCE
 #include "base/threads.h"
 
-#include <pthread.h>
+#include "base/leftovers.h"
+
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 
 enum { most_threads = 64 };
 
@@ -40,6 +40,15 @@ static void *run(void *argument)
     return NULL;
 }
 
+bool bnf_thread_start(pthread_t *thread, void *(*work)(void *argument), void *argument)
+{
+    sigset_t before;
+    bnf_signals_hold(&before); /* the new thread has the mask of its maker */
+    bool started = pthread_create(thread, NULL, work, argument) == 0;
+    bnf_signals_release(&before);
+    return started;
+}
+
 int bnf_parallel(unsigned threads, size_t count, int (*work)(void *context, size_t index), void *context)
 {
     struct loop loop = {.count = count, .work = work, .context = context};
@@ -49,8 +58,7 @@ int bnf_parallel(unsigned threads, size_t count, int (*work)(void *context, size
     if (threads > most_threads)
         threads = most_threads;
     /* A thread that cannot be started is no failure: the others do its part. */
-    while (started + 1 < threads && started + 1 < count &&
-           pthread_create(&helpers[started], NULL, run, &loop) == 0)
+    while (started + 1 < threads && started + 1 < count && bnf_thread_start(&helpers[started], run, &loop))
         started++;
     run(&loop);
     while (started)

@@ -136,7 +136,8 @@ static int rank_of(const struct bnf_stored *layer, bool *known)
     int rank = -1;
     for (int i = 0; i < 2; i++) {
         const struct bnf_graph *g = &layer->p->side[i].graph;
-        int own = g->values[bnf_node_input(g, layer->node[i], 0)].shape.rank;
+        bnf_id input = bnf_node_input(g, layer->node[i], 0);
+        int own = input == BNF_NONE ? -1 : g->values[input].shape.rank;
         rank = own > rank ? own : rank;
         if (layer->map[i] && layer->map[i]->rank > rank)
             rank = layer->map[i]->rank;

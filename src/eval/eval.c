@@ -86,6 +86,14 @@ static uint64_t kind_of_node(const struct bnf_graph *g, bnf_id node)
     return bnf_hash_mix(hash, (uint64_t)g->nodes[node].scope);
 }
 
+/* Equal keys are not enough: one can make up a domain for which another's is mistaken. */
+static bool is_same_kind(const struct bnf_graph *g, bnf_id a, bnf_id b)
+{
+    const Onnx__NodeProto *p = g->nodes[a].proto, *q = g->nodes[b].proto;
+    return g->nodes[a].scope == g->nodes[b].scope && strcmp(p->op_type, q->op_type) == 0 &&
+           strcmp(p->domain ? p->domain : "", q->domain ? q->domain : "") == 0;
+}
+
 /* The operator of every needed node; nodes of one type in one scope are looked up once. */
 static bool find_operators(struct bnf_eval *eval)
 {
@@ -100,7 +108,7 @@ static bool find_operators(struct bnf_eval *eval)
             uint64_t key = kind_of_node(g, node);
             bnf_id like = bnf_table_get(&known, key);
             const Onnx__NodeProto *p = g->nodes[node].proto;
-            if (like != BNF_NONE && strcmp(g->nodes[like].proto->op_type, p->op_type) == 0)
+            if (like != BNF_NONE && is_same_kind(g, like, node))
                 eval->operators[node] = eval->operators[like];
             else
                 eval->operators[node] =

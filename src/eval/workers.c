@@ -134,7 +134,7 @@ static void start(unsigned helpers)
     if (!pool.watches_forks)
         pool.watches_forks = pthread_atfork(NULL, NULL, forget) == 0;
     while (pool.watches_forks && pool.started < helpers &&
-           pthread_create(&pool.helper[pool.started], NULL, help, &pool.number[pool.started]) == 0)
+           bnf_thread_start(&pool.helper[pool.started], help, &pool.number[pool.started]))
         pool.started++;
 }
 

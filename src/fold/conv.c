@@ -38,6 +38,14 @@ static int read_bias(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, 
     return layer->bias ? BNF_ANSWER_YES : bnf_fail_memory(err);
 }
 
+/* What is stated twice must be the same: such a node computes nothing otherwise. */
+static bool has_other_kernel(const Onnx__NodeProto *proto, const struct bnf_tensor *w)
+{
+    size_t count;
+    const int64_t *kernel = bnf_attr_ints(proto, "kernel_shape", &count);
+    return kernel && (count != w->rank - 2 || memcmp(kernel, &w->dims[2], count * sizeof *kernel) != 0);
+}
+
 static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, bool transposed, struct conv *conv,
     struct bnf_err *err)
 {
@@ -51,6 +59,9 @@ static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
     if (w.rank < 3 || groups < 1 || w.dims[0] % groups != 0)
         return bnf_refuse(fold, plan, BNF_REASON_SHAPE_UNKNOWN, "the weight of '%s' does not fit its %lld groups", text,
             (long long)groups);
+    if (has_other_kernel(fold->graph->nodes[node].proto, &w))
+        return bnf_refuse(
+            fold, plan, BNF_REASON_SHAPE_UNKNOWN, "the weight of '%s' does not fit its 'kernel_shape'", text);
     if (w.count == (size_t)groups && bnf_is_leftover(fold, bnf_node_input(fold->graph, node, 1)))
         return bnf_refuse(fold, plan, BNF_REASON_NO_RULE, "Conv '%s' is what an earlier fold left over", text);
     struct bnf_block block = {.groups = (size_t)groups,

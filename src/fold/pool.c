@@ -67,10 +67,11 @@ static struct meeting meet_any(const struct sweep *w)
 
 static struct meeting meet(const struct sweep *w)
 {
-    int64_t reach = (w->kernel - 1) * w->dilation + 1, before = w->before, after = w->after;
+    int64_t before = w->before, after = w->after;
     if (!sane(w->kernel, 1) || !sane(w->stride, 1) || !sane(w->dilation, 1) || !sane(before, 0) ||
         !sane(after, 0))
         return (struct meeting){true, true};
+    int64_t reach = (w->kernel - 1) * w->dilation + 1;
     if (w->extent < 0 || w->extent > (int64_t)1 << 40)
         return meet_any(w);
     if (w->same) {

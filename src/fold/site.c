@@ -104,6 +104,8 @@ static int check_input(struct bnf_fold *fold, struct bnf_site *site)
     if (shape->rank >= 0 && shape->rank < 2)
         return keep(fold, site, BNF_REASON_RANK_UNSUPPORTED, "its input '%s' has rank %d", g->values[x].name,
             shape->rank);
+    if (shape->rank >= 2 && shape->dims[1] == 0)
+        return keep(fold, site, BNF_REASON_STATS_SHAPE, "its input '%s' has no channels", g->values[x].name);
     if (shape->dtype && !bnf_dtype_is_float(shape->dtype))
         return keep(fold, site, BNF_REASON_DTYPE, "its input '%s' is %s", g->values[x].name,
             bnf_dtype_name(shape->dtype));
