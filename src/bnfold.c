@@ -7,6 +7,7 @@
 #include "check/feeds.h"
 #include "graph/shapes.h"
 #include "heal.h"
+#include "onnx/layout.h"
 #include "opset.h"
 #include "output.h"
 #include "report/report.h"
@@ -180,7 +181,11 @@ static int copy_input(struct job *job, struct bnf_err *err)
     report->verdict = BNF_VERDICT_EQUIVALENT;
     report->proof = (struct bnf_report_proof){.done = true, .verdict = BNF_PROOF_PROVED, .identical = true};
     report->output.bytes = job->model.map.size;
-    return bnf_out_write(&job->output.file, job->model.map.data, job->model.map.size, 0, err);
+    struct bnf_layout layout = {.model = &job->model};
+    bnf_layout_payload(&layout, job->model.map.data, NULL, job->model.map.size, false);
+    int status = bnf_layout_write(&layout, &job->output.file, threads(job->options), err);
+    bnf_layout_free(&layout);
+    return status;
 }
 
 /* What is compared: the models, how they were called, and who made the second. */
