@@ -90,6 +90,8 @@ def main(argv):
     if len(argv) < 3:
         sys.exit(__doc__)
     names = argv[3:] or [name for name in ZOO if os.path.exists(os.path.join(argv[1], name + ".onnx"))]
+    if not names:
+        sys.exit(f"no network of the zoo in '{argv[1]}'; make zoo writes them")
     results = [check(name, argv[1], os.path.abspath(argv[2])) for name in names]
     print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
     return 0 if all(results) else 1
