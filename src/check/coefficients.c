@@ -269,3 +269,34 @@ bool bnf_weights_shift(
     bnf_free(rest);
     return done;
 }
+
+/* ---- one tensor as multiples of another ---- */
+
+bool bnf_weights_factors(const struct bnf_core *c, const struct bnf_weights w[2], double *factor)
+{
+    double *most = bnf_alloc(c->out_channels, sizeof *most);
+    double *row[2] = {bnf_alloc(c->cols, sizeof **row), bnf_alloc(c->cols, sizeof **row)};
+    bool found = most && row[0] && row[1];
+    for (size_t o = 0; found && o < c->out_channels; o++)
+        factor[o] = 1;
+    for (size_t r = 0; found && r < c->rows; r++) {
+        size_t group = bnf_core_group(c, r);
+        for (int i = 0; i < 2; i++) {
+            bnf_weights_read(w[i].tensor, w[i].quant, r * c->cols, c->cols, row[i]);
+            for (size_t k = 0; k < c->cols; k++)
+                row[i][k] *= (w[i].row ? w[i].row[r] : 1) * (w[i].col ? w[i].col[group * c->cols + k] : 1);
+        }
+        for (size_t k = 0; k < c->cols && found; k++) {
+            size_t o = c->rows_out ? r % c->row_channels : bnf_core_col_channel(c, r, k);
+            if (!(fabs(row[0][k]) > most[o]))
+                continue;
+            most[o] = fabs(row[0][k]);
+            factor[o] = row[1][k] / row[0][k];
+            found = isfinite(factor[o]) && factor[o] != 0;
+        }
+    }
+    bnf_free(most);
+    bnf_free(row[0]);
+    bnf_free(row[1]);
+    return found;
+}

@@ -267,41 +267,6 @@ static enum bnf_outcome compare_bare(struct bnf_prover *p, const struct effectiv
     return outcome;
 }
 
-/* What the candidate's weights are times the reference's, per output channel, by the largest of each. False: that is
- * not known. */
-static bool find_factors(
-    struct bnf_prover *p, struct bnf_arena *arena, const struct effective e[2], double *factor)
-{
-    const struct bnf_core *c = e[0].core;
-    double *most = numbers(p, arena, c->out_channels), *row[2];
-    for (int i = 0; i < 2; i++)
-        if (!(row[i] = numbers(p, arena, c->cols)))
-            return false;
-    if (!most || c->rows_out != e[1].core->rows_out)
-        return false;
-    for (size_t o = 0; o < c->out_channels; o++)
-        factor[o] = 1;
-    for (size_t r = 0; r < c->rows; r++) {
-        size_t group = bnf_core_group(c, r);
-        for (int i = 0; i < 2; i++) {
-            const struct bnf_weights *w = &e[i].weights;
-            bnf_weights_read(w->tensor, w->quant, r * c->cols, c->cols, row[i]);
-            for (size_t k = 0; k < c->cols; k++)
-                row[i][k] *= (w->row ? w->row[r] : 1) * (w->col ? w->col[group * c->cols + k] : 1);
-        }
-        for (size_t k = 0; k < c->cols; k++) {
-            size_t o = c->rows_out ? r % c->row_channels : bnf_core_col_channel(c, r, k);
-            if (!(fabs(row[0][k]) > most[o]))
-                continue;
-            most[o] = fabs(row[0][k]);
-            factor[o] = row[1][k] / row[0][k];
-            if (!isfinite(factor[o]) || factor[o] == 0)
-                return false;
-        }
-    }
-    return true;
-}
-
 /* Or they are the same but for a factor of each output channel, the rest of which is behind them. */
 static enum bnf_outcome compare_multiples(struct bnf_prover *p, const struct effective e[2],
     struct bnf_arena *arena, const struct bnf_normal **added, struct bnf_tally *tally)
@@ -313,7 +278,10 @@ static enum bnf_outcome compare_multiples(struct bnf_prover *p, const struct eff
     if (!axis_of_result(&p->side[1], e[1].core, n, &rank, dims))
         return BNF_UNKNOWN;
     struct bnf_normal *factors = bnf_normal_new(p, arena, rank, dims), *post = bnf_normal_new(p, arena, rank, dims);
-    if (!factors || !post || !find_factors(p, arena, e, factors->scale))
+    if (!factors || !post || e[0].core->rows_out != e[1].core->rows_out)
+        return BNF_UNKNOWN;
+    const struct bnf_weights weights[2] = {e[0].weights, e[1].weights};
+    if (!bnf_weights_factors(e[0].core, weights, factors->scale))
         return BNF_UNKNOWN;
     for (size_t o = 0; o < n; o++)
         post->scale[o] = factors->scale[o] * bnf_scale_at(e[0].post, o);
@@ -441,6 +409,33 @@ static bool same_numbers(const struct bnf_normal *a, const struct bnf_normal *b)
            memcmp(a->shift, b->shift, bytes) == 0;
 }
 
+/* What lies in front of the candidate's weights may be a multiple of what lies in front of the reference's. */
+static enum bnf_outcome compare_multiplied(struct bnf_prover *p, const struct effective e[2],
+    struct bnf_arena *arena, const struct bnf_normal **added, struct bnf_tally *tally)
+{
+    struct effective own[2] = {e[0], e[1]};
+    const struct bnf_normal *const pre[2] = {e[0].pre, e[1].pre};
+    const struct bnf_normal *found[2];
+    struct bnf_tally inner = *tally;
+    bool explaining = p->explaining;
+    p->explaining = false;
+    enum bnf_outcome outcome = BNF_UNKNOWN;
+    for (int which = BNF_NEW_IS_MULTIPLE; which <= BNF_REF_IS_MULTIPLE && outcome != BNF_EQUAL; which++) {
+        inner = *tally;
+        if (!bnf_normal_multiple(p, arena, pre, (enum bnf_multiple)which, e[0].core->in_axis, e[0].core->dtype, &inner,
+                found))
+            continue;
+        own[0].pre = found[0];
+        own[1].pre = found[1];
+        if (bnf_core_receives(own[0].core, own[0].pre) && bnf_core_receives(own[1].core, own[1].pre))
+            outcome = compare_coefficients(p, own, arena, added, &inner);
+    }
+    p->explaining = explaining;
+    if (outcome == BNF_EQUAL)
+        *tally = inner;
+    return outcome;
+}
+
 static enum bnf_outcome compare_with_maps(struct bnf_prover *p, struct effective e[2], bool passes,
     struct bnf_arena *arena, const struct bnf_normal **added, struct bnf_tally *tally)
 {
@@ -465,6 +460,8 @@ static enum bnf_outcome compare_with_maps(struct bnf_prover *p, struct effective
             e[0].pre = e[1].pre = NULL;
             return compare_coefficients(p, e, arena, added, tally);
         }
+        if (!mergeable && compare_multiplied(p, e, arena, added, tally) == BNF_EQUAL)
+            return BNF_EQUAL;
         bool product = e[0].core->kind == BNF_CORE_PRODUCT;
         p->explaining &= mergeable && !product;
         enum bnf_outcome outcome = part_shifts(p, arena, e, passes, dtype, tally);

@@ -215,6 +215,33 @@ void bnf_twin_start(struct bnf_twin *walk, int rank, const int64_t *dims, const 
     const struct bnf_normal *b);
 void bnf_twin_next(struct bnf_twin *walk);
 
+/* The extents that both maps (either may be NULL) broadcast to. False: they do not fit. */
+bool bnf_normal_extents(
+    const struct bnf_normal *a, const struct bnf_normal *b, int *rank, int64_t dims[BNF_MAP_RANK]);
+
+/* --- transport_terms.c: one map in terms of another --- */
+
+/* The candidate's map in terms of what the reference's makes of the function they share, and what is left of the
+ * reference's then: sizes. False: a scale is zero. */
+bool bnf_normal_terms(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *const map[2],
+    const struct bnf_normal *out[2]);
+
+/* The same where what is added to a multiple of the reference's map varies along one axis only: then nothing is left of
+ * the reference's. */
+bool bnf_normal_terms_along(struct bnf_prover *p, struct bnf_arena *arena,
+    const struct bnf_normal *const map[2], int axis, int dtype, struct bnf_tally *tally,
+    const struct bnf_normal *out[2]);
+
+/* The same where one map is a multiple of the other, element for element (axis -1) or along one axis: then nothing but
+ * the factors is left. Scales may be zero. False: it is no multiple. */
+enum bnf_multiple { BNF_NEW_IS_MULTIPLE, BNF_REF_IS_MULTIPLE };
+bool bnf_normal_multiple(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *const map[2],
+    enum bnf_multiple which, int axis, int dtype, struct bnf_tally *tally, const struct bnf_normal *out[2]);
+
+/* Are two maps of the candidate's, both made of stored numbers, the same? */
+bool bnf_normal_agree(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *first,
+    const struct bnf_normal *second, int dtype, struct bnf_tally *tally);
+
 /* --- transport.c: maps through operators --- */
 
 /* Finds maps out[] such that map[REF] ∘ ref = out[REF] ∘ w and map[NEW] ∘ new = out[NEW] ∘ w for one and the
@@ -388,6 +415,10 @@ double bnf_error_in_u(int dtype, double exact, double found, double size, double
  * absolute values and `size` into out_size. False: no memory. */
 bool bnf_weights_shift(
     const struct bnf_core *core, const struct bnf_normal *pre, double *out, double *out_size);
+
+/* What the candidate's weights, stored like the reference's, are times those, per output channel, by the largest of each.
+ * False: that is not known. */
+bool bnf_weights_factors(const struct bnf_core *core, const struct bnf_weights weights[2], double *factor);
 
 /* Group of a row, and channel of an element on the columns' side. */
 size_t bnf_core_group(const struct bnf_core *core, size_t row);

@@ -70,36 +70,33 @@ static size_t other(const struct passage *w, size_t k)
 
 /* ---- back ---- */
 
-/* Moves as much of a map in front of the node as passes: all of it, or its scale, or nothing. */
-static void push(struct passage *w, int i, const struct bnf_normal *map)
+/* How much of a map moves in front of the node: all of it, its scale, the size of its scale, or nothing. */
+enum pushed { PUSH_ALL, PUSH_SCALE, PUSH_SIZE, PUSH_NONE };
+
+static bool push_part(struct passage *w, int i, const struct bnf_normal *map, enum pushed how)
 {
     const struct bnf_crossing *c = &w->c[i];
-    const struct bnf_normal *scale, *shift;
-    size_t bytes = c->branches * sizeof *w->in[i];
-    memset(w->in[i], 0, bytes);
-    w->rest[i] = NULL;
-    w->pushed[i] = map;
-    w->complete[i] = true;
-    if (c->rule->back(c, map, w->in[i]))
-        return;
-    memset(w->in[i], 0, bytes);
-    if (map && map->shifts && bnf_normal_part(c->p, c->arena, map, &scale, &shift) &&
-        c->rule->back(c, scale, w->in[i])) {
-        w->pushed[i] = scale;
-        w->rest[i] = shift;
-        return;
+    memset(w->in[i], 0, c->branches * sizeof *w->in[i]);
+    w->pushed[i] = how == PUSH_ALL ? map : NULL;
+    w->rest[i] = how == PUSH_NONE ? map : NULL;
+    w->complete[i] = how < PUSH_SIZE;
+    /* The sign stays with the shift. */
+    return how == PUSH_NONE ||
+           ((how != PUSH_SCALE || bnf_normal_part(c->p, c->arena, map, &w->pushed[i], &w->rest[i])) &&
+               (how != PUSH_SIZE || bnf_normal_sign(c->p, c->arena, map, true, &w->pushed[i], &w->rest[i])) &&
+               c->rule->back(c, w->pushed[i], w->in[i]));
+}
+
+/* Moves as much as passes, but no more than `how`; says how much it was. */
+static enum pushed push(struct passage *w, int i, const struct bnf_normal *map, enum pushed how)
+{
+    for (; how < PUSH_NONE; how++) {
+        bool useful = how == PUSH_ALL || (how == PUSH_SCALE ? map && map->shifts : map != NULL);
+        if (useful && push_part(w, i, map, how))
+            return how;
     }
-    memset(w->in[i], 0, bytes);
-    w->pushed[i] = NULL;
-    w->rest[i] = map;
-    w->complete[i] = false;
-    if (!bnf_normal_is_nonnegative(map) && bnf_normal_sign(c->p, c->arena, map, true, &scale, &shift) &&
-        c->rule->back(c, scale, w->in[i])) {
-        w->pushed[i] = scale;
-        w->rest[i] = shift; /* the sign, and the shift */
-    } else {
-        memset(w->in[i], 0, bytes);
-    }
+    push_part(w, i, map, PUSH_NONE);
+    return how;
 }
 
 /* ---- forward ---- */
@@ -140,6 +137,33 @@ static void level(struct passage *w, enum level how, int dtype, struct bnf_tally
     p->explaining = explaining;
 }
 
+/* Where an input is a multiple of the reference's, or that and shifted (along all axes or one), the reference's is the
+ * function they share. */
+enum { MULTIPLES = -3, REF_MULTIPLES = -2, SHIFTED = -1 };
+
+static void level_multiples(struct passage *w, int how, int dtype, struct bnf_tally *tally)
+{
+    struct bnf_prover *p = w->c[0].p;
+    bool explaining = p->explaining;
+    p->explaining = false;
+    for (size_t k = 0; k < w->c[0].branches; k++) {
+        const struct bnf_normal **front[2] = {&w->front[0][k], &w->front[1][other(w, k)]};
+        const struct bnf_normal *const map[2] = {*front[0], *front[1]};
+        const struct bnf_normal *found[2];
+        struct bnf_tally inner = *tally;
+        enum bnf_multiple which = how == MULTIPLES ? BNF_NEW_IS_MULTIPLE : BNF_REF_IS_MULTIPLE;
+        if (!(how < SHIFTED ? bnf_normal_multiple(p, w->c[0].arena, map, which, -1, dtype, &inner, found)
+                : how == SHIFTED
+                    ? bnf_normal_terms(p, w->c[0].arena, map, found)
+                    : bnf_normal_terms_along(p, w->c[0].arena, map, how, dtype, &inner, found)))
+            continue;
+        *front[0] = found[0];
+        *front[1] = found[1];
+        *tally = inner;
+    }
+    p->explaining = explaining;
+}
+
 static bool forward(const struct passage *w, int i, const struct bnf_normal **out)
 {
     bool any = false;
@@ -152,6 +176,28 @@ static bool forward(const struct passage *w, int i, const struct bnf_normal **ou
 static bool forward_both(const struct passage *w, const struct bnf_normal *out[2])
 {
     return forward(w, 0, &out[0]) && forward(w, 1, &out[1]);
+}
+
+static bool carry_multiples(
+    struct passage *w, const struct bnf_normal *out[2], int dtype, struct bnf_tally *tally)
+{
+    struct bnf_prover *p = w->c[0].p;
+    const struct bnf_normal *kept[2][most_branches];
+    size_t bytes = w->c[0].branches * sizeof *kept[0];
+    bool done = false;
+    p->resorts = true;
+    for (int how = MULTIPLES; how < BNF_MAP_RANK && !done && p->multiples; how++) {
+        struct bnf_tally inner = *tally;
+        for (int i = 0; i < 2; i++)
+            memcpy(kept[i], w->front[i], bytes);
+        level_multiples(w, how, dtype, &inner);
+        done = forward_both(w, out);
+        if (done)
+            *tally = inner;
+        for (int i = 0; i < 2 && !done; i++)
+            memcpy(w->front[i], kept[i], bytes);
+    }
+    return done;
 }
 
 /* Sums of which the candidate's is a multiple of the reference's, whatever lies in front. */
@@ -204,6 +250,8 @@ static enum bnf_outcome carry(struct passage *w, const struct bnf_normal *out[2]
         level(w, SHIFTS, dtype, tally);
     if (!done && !(done = forward_both(w, behind)) && sums)
         done = carry_evenly(w, behind, tally);
+    if (!done && !sums)
+        done = carry_multiples(w, behind, dtype, tally);
     if (!done) {
         if (sums && differ_in_scale(w, dtype, tally))
             return BNF_DIFFERENT;
@@ -224,39 +272,6 @@ static enum bnf_outcome carry(struct passage *w, const struct bnf_normal *out[2]
 
 /* ---- one way, and all ways ---- */
 
-/* Different constants of one shape are different shifts of zeros: what a sum makes of them may be what the other
- * model has behind it. False: they are not. */
-static bool shift_zeros(const struct passage *w, const bnf_id value[2], const struct bnf_normal *const map[2],
-    const struct bnf_normal *out[2])
-{
-    struct bnf_prover *p = w->c[0].p;
-    const struct bnf_tensor *t[2];
-    for (int i = 0; i < 2; i++)
-        if (!(t[i] = bnf_side_constant(p, &p->side[i], value[i])) || !bnf_dtype_is_float(t[i]->dtype) ||
-            t[i]->rank > BNF_MAP_RANK || t[i]->count == 0 || (map[i] && map[i]->shifts))
-            return false;
-    if (t[0]->dtype != t[1]->dtype || t[0]->rank != t[1]->rank || bnf_tensor_same(t[0], t[1]) ||
-        (t[0]->rank && memcmp(t[0]->dims, t[1]->dims, t[0]->rank * sizeof *t[0]->dims) != 0))
-        return false;
-    for (int i = 0; i < 2; i++) {
-        struct bnf_normal *zeros = bnf_normal_new(p, w->c[0].arena, (int)t[i]->rank, t[i]->dims);
-        const struct bnf_normal *mapped, *scale;
-        for (size_t k = 0; zeros && k < t[i]->count; k++) {
-            zeros->scale[k] = 1;
-            zeros->shift[k] = bnf_tensor_at(t[i], k);
-            zeros->size[k] = fabs(zeros->shift[k]);
-        }
-        if (!zeros || !bnf_normal_settle(zeros))
-            return false;
-        zeros->shift_tensors = 1;
-        /* A scale of zeros is none. */
-        if (!bnf_normal_compose(p, w->c[0].arena, map[i], zeros, &mapped) ||
-            !bnf_normal_part(p, w->c[0].arena, mapped, &scale, &out[i]))
-            return false;
-    }
-    return true;
-}
-
 static enum bnf_outcome relate_inputs(struct passage *w, struct bnf_tally *tally)
 {
     struct bnf_prover *p = w->c[0].p;
@@ -265,7 +280,7 @@ static enum bnf_outcome relate_inputs(struct passage *w, struct bnf_tally *tally
         size_t l = other(w, k);
         const bnf_id value[2] = {w->data[0][k], w->data[1][l]};
         const struct bnf_normal *const map[2] = {w->in[0][k], w->in[1][l]}, *out[2] = {NULL, NULL};
-        enum bnf_outcome one = w->c[0].rule->back == bnf_carry_sum_back && shift_zeros(w, value, map, out)
+        enum bnf_outcome one = w->c[0].rule->back == bnf_carry_sum_back && bnf_shift_zeros(p, w->c[0].arena, value, map, out)
                                    ? BNF_EQUAL
                                    : bnf_relate(p, value, map, w->c[0].arena, out, tally);
         w->front[0][k] = out[0];
@@ -275,18 +290,9 @@ static enum bnf_outcome relate_inputs(struct passage *w, struct bnf_tally *tally
     return outcome;
 }
 
-static enum bnf_outcome try_way(struct passage *w, unsigned way, const struct bnf_normal *const map[2],
-    const struct bnf_normal *out[2], struct bnf_tally *tally)
+static enum bnf_outcome try_pushes(struct passage *w, const struct bnf_normal *out[2], struct bnf_tally *tally)
 {
     struct bnf_tally inner = *tally;
-    w->crossed = (way & BNF_WAY_CROSSED) != 0;
-    for (int i = 0; i < 2; i++) {
-        w->c[i].way = i && w->crossed ? way ^ BNF_WAY_OTHER : way;
-        push(w, i, map[i]);
-    }
-    /* A part that cannot be seen as part of the whole in both models is not tried. */
-    if (w->c[0].rule->back == bnf_carry_part_back && way && !(w->complete[0] && w->complete[1]))
-        return BNF_UNKNOWN;
     enum bnf_outcome outcome = relate_inputs(w, &inner);
     if (outcome == BNF_EQUAL)
         outcome = carry(w, out, &inner);
@@ -295,6 +301,46 @@ static enum bnf_outcome try_way(struct passage *w, unsigned way, const struct bn
     if (outcome == BNF_EQUAL || outcome == BNF_DIFFERENT)
         *tally = inner;
     return outcome;
+}
+
+static enum bnf_outcome try_way(struct passage *w, unsigned way, const struct bnf_normal *const map[2],
+    const struct bnf_normal *out[2], struct bnf_tally *tally)
+{
+    struct bnf_prover *p = w->c[0].p;
+    enum pushed pushed[2];
+    w->crossed = (way & BNF_WAY_CROSSED) != 0;
+    for (int i = 0; i < 2; i++) {
+        w->c[i].way = i && w->crossed ? way ^ BNF_WAY_OTHER : way;
+        pushed[i] = push(w, i, map[i], PUSH_ALL);
+    }
+    /* A part that cannot be seen as part of the whole in both models is not tried. */
+    if (w->c[0].rule->back == bnf_carry_part_back && way && !(w->complete[0] && w->complete[1]))
+        return BNF_UNKNOWN;
+    enum pushed both = pushed[0] > pushed[1] ? pushed[0] : pushed[1];
+    if (pushed[0] != pushed[1] && both != PUSH_NONE && !p->explaining) {
+        /* What stays behind the node in one model had better stay behind it in the other as well. */
+        for (int i = 0; i < 2; i++)
+            push(w, i, map[i], both);
+        if (try_pushes(w, out, tally) == BNF_EQUAL)
+            return BNF_EQUAL;
+        for (int i = 0; i < 2; i++)
+            push(w, i, map[i], PUSH_ALL);
+    }
+    enum bnf_outcome outcome = try_pushes(w, out, tally);
+    bool some = (map[0] && pushed[0] != PUSH_NONE) || (map[1] && pushed[1] != PUSH_NONE);
+    if (outcome == BNF_EQUAL || !some || p->explaining || w->c[0].rule->back == bnf_carry_part_back)
+        return outcome;
+    p->resorts = true;
+    if (!p->multiples)
+        return outcome;
+    /* Or all of it stays behind. */
+    struct bnf_tally inner = *tally;
+    for (int i = 0; i < 2; i++)
+        push(w, i, map[i], PUSH_NONE);
+    if (try_pushes(w, out, &inner) != BNF_EQUAL)
+        return outcome;
+    *tally = inner;
+    return BNF_EQUAL;
 }
 
 /* Which ways there are, the likeliest first. For a product it is the operand that differs that takes the scale;

@@ -111,6 +111,10 @@ bool bnf_carry_sum_forward(
  * candidate's have the same scale in the reference's terms. Input k of the reference's belongs to input order[k]. */
 bool bnf_carry_sums_evenly(const struct bnf_crossing *c, const struct bnf_normal *const *const *in,
     const size_t *order, struct bnf_tally *tally, const struct bnf_normal **out);
+/* Different constants of one shape are different shifts of zeros: what a sum makes of them may be what the other
+ * model has behind it. False: they are not. */
+bool bnf_shift_zeros(struct bnf_prover *p, struct bnf_arena *arena, const bnf_id value[2],
+    const struct bnf_normal *const map[2], const struct bnf_normal *out[2]);
 bool bnf_carry_product_back(
     const struct bnf_crossing *c, const struct bnf_normal *map, const struct bnf_normal **in);
 bool bnf_carry_product_forward(

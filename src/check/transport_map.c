@@ -106,8 +106,7 @@ void bnf_twin_next(struct bnf_twin *walk)
     }
 }
 
-/* The extents that both maps broadcast to. False: they do not fit. */
-static bool common_extents(
+bool bnf_normal_extents(
     const struct bnf_normal *a, const struct bnf_normal *b, int *rank, int64_t dims[BNF_MAP_RANK])
 {
     const struct bnf_normal *wide = a && a->rank >= 0 ? a : b;
@@ -138,7 +137,7 @@ bool bnf_normal_compose(struct bnf_prover *p, struct bnf_arena *arena, const str
         return true;
     }
     struct bnf_normal *map =
-        common_extents(outer, inner, &rank, dims) ? bnf_normal_new(p, arena, rank, dims) : NULL;
+        bnf_normal_extents(outer, inner, &rank, dims) ? bnf_normal_new(p, arena, rank, dims) : NULL;
     if (!map)
         return false;
     struct bnf_twin walk;
@@ -222,7 +221,7 @@ bool bnf_normal_sign(struct bnf_prover *p, struct bnf_arena *arena, const struct
     struct bnf_normal *outer = behind ? other : first; /* what the shift stays with */
     for (size_t i = 0; i < map->count; i++) {
         first->scale[i] = fabs(map->scale[i]);
-        other->scale[i] = map->scale[i] < 0 ? -1 : 1;
+        other->scale[i] = signbit(map->scale[i]) ? -1 : 1; /* of a zero, too, as its way here was the same in both */
         outer->shift[i] = map->shift[i];
         outer->size[i] = map->size[i];
     }
@@ -240,7 +239,7 @@ bool bnf_normal_difference(struct bnf_prover *p, struct bnf_arena *arena, const 
     int rank;
     int64_t dims[BNF_MAP_RANK], along[BNF_MAP_RANK];
     size_t count;
-    if (!new || !common_extents(ref, new, &rank, dims) || axis < 0 || axis >= rank ||
+    if (!new || !bnf_normal_extents(ref, new, &rank, dims) || axis < 0 || axis >= rank ||
         !bnf_volume(dims, (size_t)rank, &count))
         return false;
     for (int i = 0; i < rank; i++)
@@ -407,7 +406,7 @@ bool bnf_normal_nearly(const struct bnf_prover *p, const struct bnf_normal *ref,
     size_t count = 1;
     struct bnf_twin walk;
     bool beyond = false;
-    if (!ref || !new || !bnf_dtype_is_float(dtype) || !common_extents(ref, new, &rank, dims))
+    if (!ref || !new || !bnf_dtype_is_float(dtype) || !bnf_normal_extents(ref, new, &rank, dims))
         return false;
     bnf_volume(dims, rank < 0 ? 0 : (size_t)rank, &count);
     bnf_twin_start(&walk, rank, dims, ref, new);
@@ -435,7 +434,7 @@ enum bnf_outcome bnf_normal_compare(struct bnf_prover *p, const struct bnf_norma
         bnf_say(p, "the element type of the affine is not known");
         return BNF_UNKNOWN;
     }
-    if (!common_extents(ref, new, &rank, dims)) {
+    if (!bnf_normal_extents(ref, new, &rank, dims)) {
         if (!say_axes(p, ref, new))
             bnf_say(p, "the affine has another shape than in the reference");
         return ref->rank == new->rank ? BNF_DIFFERENT : BNF_UNKNOWN;

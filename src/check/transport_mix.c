@@ -110,41 +110,6 @@ bool bnf_carry_sum_forward(
     return bnf_normal_compose(c->p, c->arena, total, common, out);
 }
 
-/* The candidate's map in terms of what the reference's makes of the function they share, and what is left of the
- * reference's then: sizes. False: a scale is zero. */
-static bool in_terms_of(const struct bnf_crossing *c, const struct bnf_normal *const map[2],
-    const struct bnf_normal **ref, struct bnf_normal **new)
-{
-    const struct bnf_normal *both;
-    if (!bnf_normal_compose(c->p, c->arena, map[0], map[1], &both))
-        return false;
-    struct bnf_normal one = {.rank = -1, .count = 1};
-    both = both ? both : &one;
-    struct bnf_normal *left = bnf_map_like(c, map[0], both->rank, both->dims);
-    struct bnf_normal *ratio = bnf_map_like(c, map[1], both->rank, both->dims);
-    struct bnf_twin walk;
-    if (!left || !ratio)
-        return false;
-    bnf_twin_start(&walk, both->rank, both->dims, map[0], map[1]);
-    for (size_t i = 0; i < ratio->count; i++, bnf_twin_next(&walk)) {
-        size_t a = walk.at[0], b = walk.at[1];
-        double scale = bnf_scale_at(map[0], a), factor = bnf_scale_at(map[1], b) / scale;
-        left->scale[i] = 1;
-        left->size[i] = bnf_size_at(map[0], a);
-        ratio->scale[i] = factor;
-        ratio->shift[i] = bnf_shift_at(map[1], b) - factor * bnf_shift_at(map[0], a);
-        ratio->size[i] = bnf_size_at(map[1], b) + fabs(factor) * bnf_size_at(map[0], a);
-        if (scale == 0 || factor == 0)
-            return false;
-    }
-    ratio->shift_tensors += ratio->scale_tensors;
-    if (!bnf_normal_settle(left) || !bnf_normal_settle(ratio))
-        return false;
-    *ref = left;
-    *new = ratio;
-    return true;
-}
-
 bool bnf_carry_sums_evenly(const struct bnf_crossing *c, const struct bnf_normal *const *const *in,
     const size_t *order, struct bnf_tally *tally, const struct bnf_normal **out)
 {
@@ -154,20 +119,19 @@ bool bnf_carry_sums_evenly(const struct bnf_crossing *c, const struct bnf_normal
     int dtype = bnf_crossing_out(c)->dtype;
     for (size_t k = 0; k < c->branches; k++) {
         const size_t branch[2] = {k, order[k]};
-        const struct bnf_normal *moved[2], *left, *scale, *shift[2];
-        struct bnf_normal *ratio;
+        const struct bnf_normal *moved[2], *terms[2], *scale, *shift[2];
         for (int i = 0; i < 2; i++) {
             const struct bnf_normal *map = in[i][branch[i]];
             moved[i] = map ? onto_result(&c[i], branch[i], map) : NULL;
             if (!aligns_right(&c[i]) || (map && !moved[i]))
                 return false;
         }
-        if (!in_terms_of(c, moved, &left, &ratio) || !bnf_normal_part(p, arena, ratio, &scale, &shift[1]))
+        if (!bnf_normal_terms(p, arena, moved, terms) || !bnf_normal_part(p, arena, terms[1], &scale, &shift[1]))
             return false;
-        shift[0] = left->shifts ? left : NULL;
+        shift[0] = terms[0]->shifts ? terms[0] : NULL;
         if (k == 0)
             common = scale;
-        else if (bnf_normal_compare(p, common, scale, dtype, tally) != BNF_EQUAL)
+        else if (!bnf_normal_agree(p, arena, common, scale, dtype, tally))
             return false;
         for (int i = 0; i < 2; i++)
             if (shift[i] && (!(shift[i] = multiply(&c[i], shift[i], factor_of(c, k))) ||
@@ -176,6 +140,36 @@ bool bnf_carry_sums_evenly(const struct bnf_crossing *c, const struct bnf_normal
     }
     out[0] = total[0];
     return bnf_normal_compose(p, arena, total[1], common, &out[1]);
+}
+
+bool bnf_shift_zeros(struct bnf_prover *p, struct bnf_arena *arena, const bnf_id value[2],
+    const struct bnf_normal *const map[2], const struct bnf_normal *out[2])
+{
+    const struct bnf_tensor *t[2];
+    for (int i = 0; i < 2; i++)
+        if (!(t[i] = bnf_side_constant(p, &p->side[i], value[i])) || !bnf_dtype_is_float(t[i]->dtype) ||
+            t[i]->rank > BNF_MAP_RANK || t[i]->count == 0 || (map[i] && map[i]->shifts))
+            return false;
+    if (t[0]->dtype != t[1]->dtype || t[0]->rank != t[1]->rank || bnf_tensor_same(t[0], t[1]) ||
+        (t[0]->rank && memcmp(t[0]->dims, t[1]->dims, t[0]->rank * sizeof *t[0]->dims) != 0))
+        return false;
+    for (int i = 0; i < 2; i++) {
+        struct bnf_normal *zeros = bnf_normal_new(p, arena, (int)t[i]->rank, t[i]->dims);
+        const struct bnf_normal *mapped, *scale;
+        for (size_t k = 0; zeros && k < t[i]->count; k++) {
+            zeros->scale[k] = 1;
+            zeros->shift[k] = bnf_tensor_at(t[i], k);
+            zeros->size[k] = fabs(zeros->shift[k]);
+        }
+        if (!zeros || !bnf_normal_settle(zeros))
+            return false;
+        zeros->shift_tensors = 1;
+        /* A scale of zeros is none. */
+        if (!bnf_normal_compose(p, arena, map[i], zeros, &mapped) ||
+            !bnf_normal_part(p, arena, mapped, &scale, &out[i]))
+            return false;
+    }
+    return true;
 }
 
 /* ---- products ---- */
