@@ -47,6 +47,11 @@ int bnf_branch_types(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node)
     int seen = 0;
     char text[256];
     bnf_node_text(g, node, text, sizeof text);
+    bool is_binary = bnf_node_is(g, node, "Add") || bnf_node_is(g, node, "Sub") || bnf_node_is(g, node, "Mul") ||
+                     bnf_node_is(g, node, "Div");
+    if (is_binary && n->input_count != 2)
+        return bnf_refuse(fold, plan, BNF_REASON_NO_RULE, "%s '%s' has %u operands, must have 2", n->proto->op_type,
+            text, n->input_count);
     for (uint32_t slot = 0; slot < n->input_count; slot++) {
         bnf_id value = bnf_node_input(g, node, slot);
         if (value == BNF_NONE)

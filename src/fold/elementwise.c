@@ -174,7 +174,7 @@ enum { most_elements = 1 << 24 };
 static bool widened(const struct operands *o, const struct bnf_affine *a, int64_t *dims, size_t *rank, size_t *count)
 {
     size_t need = a->axis == BNF_AXIS_ANY ? 0 : (size_t)(o->rank - a->axis);
-    if (a->axis != BNF_AXIS_ANY && (o->rank < 0 || a->axis >= o->rank))
+    if (a->axis != BNF_AXIS_ANY && (o->rank < 0 || a->axis < 0 || a->axis >= o->rank))
         return false;
     *rank = o->tensor.rank > need ? o->tensor.rank : need;
     for (size_t i = 0; i < *rank; i++)
@@ -244,10 +244,16 @@ static int make_constant(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id no
         (old && (rank != o->tensor.rank || count != o->tensor.count)))
         return bnf_refuse(fold, plan, BNF_REASON_BROADCAST, "the constant of '%s' does not lie along axis %d alone",
             text, a->axis);
+    if (o->operation == DIV && o->dynamic == 1 && count != o->tensor.count) /* the proof follows none that grows */
+        return bnf_refuse(fold, plan, BNF_REASON_BROADCAST, "the constant that Div '%s' divides has %zu elements, not %zu",
+            text, o->tensor.count, count);
     struct bnf_pending *made = bnf_pending_dense(fold->arena, o->tensor.dtype, dims, rank);
     const double *c = bnf_fold_read(fold, o->constant, o->tensor.count);
     if (!made || !c)
         return bnf_fail_memory(err);
+    for (size_t i = 0; o->operation == DIV && o->dynamic == 0 && i < o->tensor.count; i++)
+        if (c[i] == 0)
+            return bnf_refuse(fold, plan, BNF_REASON_ZERO_SCALE, "Div '%s' divides by 0: element %zu of its constant", text, i);
     for (size_t i = 0; i < count; i++) {
         size_t in_constant, in_affine;
         locate(o, a, dims, rank, i, &in_constant, &in_affine);

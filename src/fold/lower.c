@@ -13,12 +13,6 @@ static int note(struct bnf_fold *fold, struct bnf_site *site, enum bnf_reason re
     return site->detail ? BNF_OK : bnf_fail_memory(err);
 }
 
-/* double has no Conv in ONNX Runtime, bfloat16 none before operator set 22. */
-static bool conv_carries(int dtype, int rank)
-{
-    return rank >= 3 && rank <= 5 && (dtype == BNF_DTYPE_FLOAT || dtype == BNF_DTYPE_FLOAT16);
-}
-
 /* A constant of extents (channels, 1, …, 1). */
 static struct bnf_pending *vector(struct bnf_fold *fold, int dtype, size_t channels, size_t ones, const double *values)
 {
@@ -142,11 +136,18 @@ static int to_mul_add(struct bnf_fold *fold, const struct place *place, const st
     return status ? status : to_arithmetic(fold, &second, "Add", a->shift, a, dtype, rank, err);
 }
 
-/* The affine as a depthwise convolution: where one carries it, and it both scales and shifts or nothing else was asked
- * for. */
-static bool becomes_conv(const struct bnf_fold *fold, const struct bnf_affine *a, int dtype, int rank)
+/* The affine of a value as a depthwise convolution: where runtimes have one, which for double they do not and for
+ * bfloat16 hardly; there it has to be asked for. bfloat16 has none before operator set 22. */
+static bool becomes_conv(const struct bnf_fold *fold, bnf_id value, const struct bnf_affine *a)
 {
-    return fold->options->leftover != BNF_LEFTOVER_MUL_ADD && a->axis == 1 && conv_carries(dtype, rank);
+    const struct bnf_value *v = &fold->graph->values[value];
+    int dtype = v->shape.dtype;
+    bool carries = dtype == BNF_DTYPE_FLOAT || dtype == BNF_DTYPE_FLOAT16;
+    if (fold->options->leftover == BNF_LEFTOVER_CONV)
+        carries = carries || dtype == BNF_DTYPE_DOUBLE ||
+                  (dtype == BNF_DTYPE_BFLOAT16 && fold->graph->scopes[v->scope].opset >= 22);
+    return fold->options->leftover != BNF_LEFTOVER_MUL_ADD && a->axis == 1 && v->shape.rank >= 3 && v->shape.rank <= 5 &&
+           carries;
 }
 
 double bnf_lower_cost(const struct bnf_fold *fold, bnf_id value, const struct bnf_affine *a)
@@ -167,7 +168,7 @@ double bnf_lower_cost(const struct bnf_fold *fold, bnf_id value, const struct bn
     if (!bnf_dtype_bytes(shape->dtype, 1, &size))
         return INFINITY;
     double pass = 2 * (double)size; /* reads and writes every element once */
-    if (scales && shifts && becomes_conv(fold, a, shape->dtype, shape->rank))
+    if (scales && shifts && becomes_conv(fold, value, a))
         return elements * (pass + 2 * BNF_COST_OPERATION);
     return elements * ((double)(scales + shifts) * (pass + BNF_COST_OPERATION));
 }
@@ -180,7 +181,7 @@ int bnf_lower_between(struct bnf_fold *fold, bnf_id input, bnf_id output, const 
     int rank = shape->rank, dtype = shape->dtype;
     bool both = !bnf_affine_unit_scale(a) && !bnf_affine_no_shift(a);
     const struct place place = {.input = input, .output = output, .position = position};
-    if (both && becomes_conv(fold, a, dtype, rank))
+    if (both && becomes_conv(fold, input, a))
         return to_conv(fold, &place, a, dtype, rank, err);
     return to_mul_add(fold, &place, a, dtype, rank, err);
 }
@@ -239,7 +240,7 @@ int bnf_lower(struct bnf_fold *fold, size_t index, struct bnf_err *err)
             err);
     if (keeps)
         return stay(fold, index, BNF_REASON_NONE, NULL, err);
-    bool conv = becomes_conv(fold, a, dtype, rank);
+    bool conv = becomes_conv(fold, bnf_node_input(g, site->node, 0), a);
     const char **into = bnf_arena_alloc(fold->arena, 1, sizeof *into);
     if (!into)
         return bnf_fail_memory(err);

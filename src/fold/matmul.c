@@ -32,7 +32,8 @@ static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
     if (answer)
         return answer;
     if (w.rank < 2)
-        return bnf_refuse(fold, plan, BNF_REASON_SHAPE_UNKNOWN, "the constant of '%s' is no matrix", text);
+        return bnf_refuse(fold, plan, BNF_REASON_AXIS_MISMATCH,
+            "the constant of MatMul '%s' is a vector, which has no axis for the affine's channels", text);
     layer->dynamic = right_constant ? 0 : 1;
     layer->dynamic_rank = g->values[right_constant ? left : right].shape.rank;
     layer->rank = layer->dynamic_rank < 1    ? -1

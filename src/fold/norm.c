@@ -1,7 +1,7 @@
 /* The normalizations with a scale (and bias) of their own: scale' = s·scale, B' = s·B + t.
  * InstanceNormalization and GroupNormalization have one of each per channel of axis 1; LayerNormalization and
- * RMSNormalization have them over the normalized axes, broadcast from the right, and any of these may be the
- * affine's. */
+ * RMSNormalization (SimplifiedLayerNormalization to ONNX Runtime) have them over the normalized axes, broadcast from
+ * the right, and any of these may be the affine's. */
 #include "fold/layer.h"
 
 #include "graph/attr.h"
@@ -207,9 +207,9 @@ int bnf_layernorm_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node
     char text[256];
     if (!a)
         return BNF_ANSWER_NO;
-    if (bnf_node_is(fold->graph, node, "RMSNormalization") && !bnf_affine_no_shift(a))
+    if (!bnf_node_is(fold->graph, node, "LayerNormalization") && !bnf_affine_no_shift(a))
         return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_NOT_LINEAR,
-            "RMSNormalization '%s' has no bias that would take the shift",
+            "%s '%s' has no bias that would take the shift", fold->graph->nodes[node].proto->op_type,
             bnf_node_text(fold->graph, node, text, sizeof text));
     int answer = find_place(fold, plan, node, a, &place);
     return answer ? answer : absorb(fold, plan, node, a, place, err);

@@ -55,8 +55,8 @@ static int apply(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_site *
                            ? "an Add stays for the shift"
                            : bnf_arena_format(fold->arena, "%zu branch%s a lowered affine", plan->left_count,
                                  plan->left_count == 1 ? " keeps" : "es keep");
-    site->detail = bnf_arena_format(fold->arena, "%s; %s, %.0f %% of the cost", detail ? detail : "", rest ? rest : "",
-        100 * share);
+    site->detail = bnf_arena_format(fold->arena, "%s; %s, %.0f %% of the cost of lowering all of it", detail ? detail : "",
+        rest ? rest : "", 100 * share);
     return site->detail ? BNF_OK : bnf_fail_memory(err);
 }
 
@@ -73,7 +73,8 @@ int bnf_partial(struct bnf_fold *fold, size_t index, struct bnf_err *err)
         int answer = bnf_plan_walk(fold, &plan, site, affine, &choices[i], err);
         if (answer == BNF_ANSWER_YES && left_fits(fold, &plan)) {
             double cost = cost_of(fold, &plan, affine) + plan.affines_added * whole / 2;
-            answer = bnf_plan_note(fold, &plan, err, "it would leave %.3g of the cost of lowering it here", cost / whole);
+            answer = bnf_plan_note(fold, &plan, err, "it would leave %.3g %% of the cost of lowering all of it here%s",
+                100 * cost / whole, cost > WORTHWHILE * whole ? ": too much to be worth it" : "");
             if (cost <= least) {
                 least = cost;
                 best = i;

@@ -3,15 +3,19 @@
 
 #include "graph/attr.h"
 
+/* Dropout's mask is read: not what a network at inference does. */
+static bool mask_is_read(const struct bnf_graph *g, bnf_id node)
+{
+    bnf_id mask = bnf_node_is(g, node, "Dropout") ? bnf_node_output(g, node, 1) : BNF_NONE;
+    return mask != BNF_NONE && (g->values[mask].use_count || g->values[mask].output_uses);
+}
+
 /* Dropout: 12+ training_mode absent or constant false; 7–11 always; 1–6 is_test ≠ 0. Its mask must not be read. */
 static bool passes(struct bnf_fold *fold, bnf_id node)
 {
     const struct bnf_graph *g = fold->graph;
     if (!bnf_node_is(g, node, "Dropout"))
         return true;
-    bnf_id mask = bnf_node_output(g, node, 1);
-    if (mask != BNF_NONE && (g->values[mask].use_count || g->values[mask].output_uses))
-        return false;
     int64_t opset = bnf_node_opset(g, node);
     if (opset < 7)
         return bnf_attr_int(g->nodes[node].proto, "is_test", 0) != 0;
@@ -28,9 +32,11 @@ static int pass(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struc
     bnf_id input = bnf_node_input(fold->graph, node, 0), output = bnf_node_output(fold->graph, node, 0);
     bool back = plan->walk == BNF_WALK_BACK;
     char text[256];
-    if (input == BNF_NONE || output == BNF_NONE || !passes(fold, node))
+    bool read = mask_is_read(fold->graph, node);
+    if (input == BNF_NONE || output == BNF_NONE || read || !passes(fold, node))
         return bnf_refuse(fold, plan, back ? BNF_REASON_PRODUCER_NOT_LINEAR : BNF_REASON_CONSUMER_NOT_LINEAR,
-            "'%s' drops values at random", bnf_node_text(fold->graph, node, text, sizeof text));
+            read ? "the mask of Dropout '%s' is read" : "Dropout '%s' drops values at random, or may do so",
+            bnf_node_text(fold->graph, node, text, sizeof text));
     int answer = bnf_plan_pass(plan, node, err);
     if (answer)
         return answer;

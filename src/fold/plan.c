@@ -204,11 +204,13 @@ int bnf_plan_walk(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_site 
         answer = bnf_plan_send(fold, plan, start, &first, err);
     if (!answer)
         answer = back ? bnf_walk_back(fold, plan, err) : bnf_walk_forward(fold, plan, err);
-    if (!answer && !worth_it(plan))
+    bool closed = !answer;
+    if (closed && !worth_it(plan))
         answer = bnf_refuse(fold, plan, BNF_REASON_NO_RULE, "moving it would leave as many additions as before");
     if (answer == BNF_ANSWER_NO) {
-        int status = bnf_plan_note(fold, plan, err, "refused (%s): %s", bnf_reason_name(plan->reason),
-            plan->detail ? plan->detail : "");
+        int status = closed ? bnf_plan_note(fold, plan, err, "not done: %s", plan->detail)
+                            : bnf_plan_note(fold, plan, err, "refused (%s): %s", bnf_reason_name(plan->reason),
+                                  plan->detail ? plan->detail : "");
         answer = status ? status : answer;
     }
     return answer;

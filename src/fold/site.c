@@ -149,8 +149,10 @@ static int read_parameter(struct bnf_fold *fold, struct bnf_site *site, uint32_t
     char dims[128];
     bnf_dims_text(tensor.dims, tensor.rank, dims, sizeof dims);
     if (tensor.rank != 1 || tensor.count == 0 || (*channels && tensor.count != *channels))
-        return keep(fold, site, BNF_REASON_STATS_SHAPE, "its %s '%s' is %s, not one value for each of %zu channels",
-            what, bnf_fold_name(fold, value), dims, *channels);
+        return *channels ? keep(fold, site, BNF_REASON_STATS_SHAPE, "its %s '%s' is of shape %s, not one value for each of %zu channels",
+                               what, bnf_fold_name(fold, value), dims, *channels)
+                         : keep(fold, site, BNF_REASON_STATS_SHAPE, "its %s '%s' is of shape %s, not one value for each channel",
+                               what, bnf_fold_name(fold, value), dims);
     *channels = tensor.count;
     *out = bnf_fold_read(fold, value, tensor.count);
     return *out ? BNF_ANSWER_YES : bnf_fail_memory(err);
@@ -170,7 +172,7 @@ static int make_affine(struct bnf_fold *fold, struct bnf_site *site, size_t chan
         double gamma = p[1][c], beta = p[2][c], mean = p[3][c], var = p[4][c];
         out->scale[c] = gamma / sqrt(var + epsilon);
         out->shift[c] = beta - mean * out->scale[c];
-        if (!(var + epsilon > 0) || !isfinite(out->scale[c]) || !isfinite(out->shift[c])) {
+        if (!(var + epsilon > 0) || !isfinite(var) || !isfinite(out->scale[c]) || !isfinite(out->shift[c])) {
             out->scale = NULL;
             return keep(fold, site, BNF_REASON_STATS_RANGE,
                 "channel %zu has scale %g, B %g, mean %g, var %g, and epsilon is %g", c, gamma, beta, mean, var, epsilon);

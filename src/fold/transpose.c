@@ -31,7 +31,7 @@ int bnf_transpose(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, str
             bnf_fold_name(fold, t.input));
     for (int i = 0; i < rank; i++) {
         int64_t source = perm ? perm[i] : rank - 1 - i;
-        if ((t.back ? i : source) != t.affine.axis)
+        if ((t.back ? i : source) != t.affine.axis || source < 0 || source >= rank)
             continue;
         t.affine.axis = t.back ? (int)source : i;
         return bnf_through_pass(fold, plan, &t, err);

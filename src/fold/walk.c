@@ -29,20 +29,35 @@ static const char *operator_name(const struct bnf_graph *g, bnf_id node)
     return op && *op ? op : "operator without a type";
 }
 
+/* Everything that a rule may have added before it answered. */
+struct mark {
+    size_t carried, moves;
+    int removed, added, nodes;
+};
+
+static struct mark mark_of(const struct bnf_plan *plan)
+{
+    return (struct mark){plan->carried_count, plan->move_count, plan->affines_removed, plan->affines_added,
+        plan->nodes_added};
+}
+
 /* What an operator answered: its last move says whether the affine ends there. */
-static int note_answer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, size_t moves, size_t carried,
+static int note_answer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct mark *before,
     struct bnf_err *err)
 {
     char text[256];
     if (!fold->options->trace)
         return BNF_OK;
-    bool absorbs = plan->move_count > moves && plan->moves[plan->move_count - 1].absorbs;
-    bool on = plan->carried_count > carried;
+    bool absorbs = plan->move_count > before->moves && plan->moves[plan->move_count - 1].absorbs;
+    bool on = plan->carried_count > before->carried;
     return bnf_plan_note(fold, plan, err, "%s '%s' %s", operator_name(fold->graph, node),
         bnf_node_text(fold->graph, node, text, sizeof text),
-        absorbs && on ? "takes a part of it and passes the rest on"
-        : absorbs     ? "takes it"
-                      : "passes it on");
+        absorbs && on                          ? "takes a part of it and passes the rest on"
+        : plan->affines_removed > before->removed ? "joins it and goes on with it"
+        : plan->nodes_added > before->nodes    ? "takes it, behind a Pad with the value that it takes to zero"
+        : plan->affines_added > before->added  ? "takes the scale, and an Add behind it the shift"
+        : absorbs                              ? "takes it"
+                                               : "passes it on");
 }
 
 bool bnf_is_linear_operator(const char *op_type)
@@ -153,17 +168,6 @@ static struct bnf_carried *next_back(const struct bnf_fold *fold, struct bnf_pla
     return best;
 }
 
-/* Everything that a rule may have added before it refused. */
-struct mark {
-    size_t carried, moves;
-    int removed, added;
-};
-
-static struct mark mark_of(const struct bnf_plan *plan)
-{
-    return (struct mark){plan->carried_count, plan->move_count, plan->affines_removed, plan->affines_added};
-}
-
 /* The affines on the outputs of a node, or on the one value that nothing computes, stay where they are: lowered. */
 static int leave(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value, const struct mark *mark,
     struct bnf_err *err)
@@ -173,6 +177,7 @@ static int leave(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value, con
     plan->move_count = mark->moves;
     plan->affines_removed = mark->removed;
     plan->affines_added = mark->added;
+    plan->nodes_added = mark->nodes;
     for (size_t i = 0; i < plan->carried_count; i++) {
         struct bnf_carried *c = &plan->carried[i];
         if (c->value != value && (producer == BNF_NONE || fold->graph->values[c->value].producer != producer))
@@ -190,7 +195,7 @@ static int leave(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value, con
 static int ask_back(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_carried *c, struct bnf_err *err)
 {
     bnf_id producer = fold->graph->values[c->value].producer, value = c->value;
-    size_t moves = plan->move_count, carried = plan->carried_count;
+    struct mark before = mark_of(plan);
     if (bnf_fold_is_constant(fold, value)) {
         c->asked = true;
         int answer = bnf_constant_back(fold, plan, value, err);
@@ -219,7 +224,7 @@ static int ask_back(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_car
     answer = check_node(fold, plan, producer, rule);
     if (!answer)
         answer = rule->back(fold, plan, producer, err);
-    return answer ? answer : note_answer(fold, plan, producer, moves, carried, err);
+    return answer ? answer : note_answer(fold, plan, producer, &before, err);
 }
 
 int bnf_walk_back(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_err *err)
@@ -311,13 +316,13 @@ int bnf_walk_forward(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_er
             return BNF_ANSWER_YES;
         if (!bnf_table_put(&plan->asked, node, 1))
             return bnf_fail_memory(err);
-        size_t moves = plan->move_count, carried = plan->carried_count;
+        struct mark before = mark_of(plan);
         const struct bnf_rule *rule = bnf_rule_find(fold->graph, node);
         int answer = check_node(fold, plan, node, rule);
         if (!answer)
             answer = rule->forward(fold, plan, node, err);
         if (!answer)
-            answer = note_answer(fold, plan, node, moves, carried, err);
+            answer = note_answer(fold, plan, node, &before, err);
         if (answer)
             return answer;
     }

@@ -38,7 +38,7 @@ struct bnf_scope {
     size_t input_count, output_count;
     bnf_id *order;               /* live nodes, topologically sorted, as close to the file's order as that allows */
     size_t order_count;
-    bool changed;                /* edited since the graph was built */
+    bool changed;                /* edited since the graph was built, or its nodes came in another order */
 };
 
 struct bnf_value {

@@ -124,6 +124,7 @@ static int sort_scope(struct bnf_graph *g, struct sorter *s, bnf_id scope, const
         return bnf_fail_memory(err);
     for (size_t i = 0; i < to->order_count; i++) {
         to->order[i] = s->out[first + i];
+        to->changed = to->changed || (i > 0 && to->order[i] < to->order[i - 1]);
         g->nodes[to->order[i]].position = (uint32_t)i;
     }
     return BNF_OK;

@@ -103,9 +103,14 @@ static void print_site(
         put_list(page, " through ", site->through, site->through_count);
     }
     bool lowered = site->verdict == BNF_SITE_LOWERED && verbosity > 0 && site->into_count;
-    for (size_t i = 0; lowered && i < site->into_count; i++) {
-        bnf_page_put(page, i ? ", " : "to ");
-        bnf_page_put(page, site->into[i]);
+    size_t last = lowered ? site->into_count - 1 : 0; /* layers took parts, if there are several: this is what stays */
+    if (last) {
+        put_list(page, "in part into ", site->into, last);
+        put_list(page, " through ", site->through, site->through_count);
+    }
+    if (lowered) {
+        bnf_page_put(page, last ? ", leaving " : "to ");
+        bnf_page_put(page, site->into[last]);
     }
     if (site->verdict == BNF_SITE_DROPPED)
         bnf_page_put(page, "does nothing");

@@ -385,6 +385,7 @@ static const struct {
     {"GroupNormalization", step_group_norm},
     {"LayerNormalization", step_layer_norm},
     {"RMSNormalization", step_layer_norm},
+    {"SimplifiedLayerNormalization", step_layer_norm},
     {"Gather", step_gather},
     {"Einsum", step_einsum},
     {"LSTM", step_recurrent},

@@ -42,12 +42,13 @@ static struct gen_value layer_norm(struct gen *g, const struct gen_value *x)
         elements *= x->dims[i];
     if (elements < 2)
         return instance_norm(g, x);
-    bool plain = g->opset >= 23 && rng_percent(&g->rng, 50); /* without a mean and a shift */
+    bool plain = rng_percent(&g->rng, g->opset < 23 ? 30 : 50); /* without a mean and a shift */
+    const char *simple = g->opset < 23 ? "SimplifiedLayerNormalization" : "RMSNormalization";
     bool has_b = rng_percent(&g->rng, 60) && !plain, from_behind = rng_percent(&g->rng, 50);
     struct gen_value y = gen_value(g, "norm", x->dims, x->rank);
     const char *scale = gen_random(g, "norm_scale", x->dims + axis, x->rank - axis, -1, 2);
     const char *b = has_b ? gen_random(g, "norm_b", x->dims + axis, x->rank - axis, -1, 1) : NULL;
-    Onnx__NodeProto *node = gen_from(g, plain ? "RMSNormalization" : "LayerNormalization", &y, x);
+    Onnx__NodeProto *node = gen_from(g, plain ? simple : "LayerNormalization", &y, x);
     make_reads(&g->make, node, scale);
     if (b)
         make_reads(&g->make, node, b);

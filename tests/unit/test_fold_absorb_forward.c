@@ -89,7 +89,7 @@ static const struct foldcase padding_cases[] = {
     {"open spatial extents", "in c float N,3,H,W0; out z; init W float 4,3,3,3 rand\n" UNIFORM("float") NORM
         "z = Conv(y, W) pads=[1,1,1,1]\n", "y folded forward z"},
     {"Pad's value as an attribute", "opset 9; " INPUT UNIFORM("float") NORM "z = Conv(y, W) pads=[1,1,1,1]\n",
-        "y folded forward z"},
+        "y folded forward z", .in_double = "y lowered padding"},
     {"operator set 11", "opset 11; " INPUT UNIFORM("float") NORM "z = Conv(y, W) pads=[1,1,1,1]\n", "y folded forward z"},
     {"operator set 18", "opset 18; " INPUT UNIFORM("float") NORM "z = Conv(y, W) pads=[1,1,1,1]\n", "y folded forward z"},
     {"float16", "in c float16 2,3,7,6; out z; init W float16 4,3,3,3 rand\n" UNIFORM("float16") NORM

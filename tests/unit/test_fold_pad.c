@@ -62,10 +62,11 @@ static const struct foldcase pad_cases[] = {
         "init v float 4 ones\n" LAYER "init p int64 8 0 0 1 1 0 0 1 1; init k float () 1; c = Pad(u, p, k)\n" NORM, FOLDS},
     {"a constant computed at run time", "in x float 2,3,7,8; in k float 1; out y; init W float 4,3,3,3 rand; u = Conv(x, W)\n"
         SAME_ALL "init p int64 8 0 0 1 1 0 0 1 1; c = Pad(u, p, k)\n" NORM, "y lowered bias-dynamic"},
-    {"a constant attribute", "opset 10\n" SAME_ALL LAYER "c = Pad(u) pads=[0,0,1,1,0,0,1,1] value=-0.75\n" NORM, FOLDS},
+    {"a constant attribute", "opset 10\n" SAME_ALL LAYER "c = Pad(u) pads=[0,0,1,1,0,0,1,1] value=-0.75\n" NORM, FOLDS,
+        .in_double = "y lowered dtype"},
     {"a constant attribute in operator set 1", "opset 1\n" SAME_ALL LAYER
         "c = Pad(u) paddings=[0,0,1,1,0,0,1,1] value=2.0\n"
-        "y = BatchNormalization(c, s, b, m, v) is_test=1 consumed_inputs=[0,0,0,1,1]\n", FOLDS},
+        "y = BatchNormalization(c, s, b, m, v) is_test=1 consumed_inputs=[0,0,0,1,1]\n", FOLDS, .in_double = "y lowered dtype"},
     {"a constant attribute beside doubles", "opset 10; in x double 2,1,3,3; out y; init W double 1,1,2,2 rand\n"
         "init s double 1 0.1; init b double 1 0.3; init m double 1 0; init v double 1 1; u = Conv(x, W)\n"
         "c = Pad(u) pads=[0,0,1,1,0,0,1,1]\n" NORM, "y lowered dtype"},
@@ -107,16 +108,16 @@ static const struct foldcase resize_cases[] = {
     {"half_pixel_symmetric", "opset 19\n" BACK SCALES
         "c = Resize(u, _, f) mode='linear' coordinate_transformation_mode='half_pixel_symmetric'\n" NORM, FOLDS},
     {"tf_half_pixel_for_nn", "opset 11\n" BACK SCALES
-        "c = Resize(u, _, f) coordinate_transformation_mode='tf_half_pixel_for_nn'\n" NORM, FOLDS},
+        "init r float 0 rand; c = Resize(u, r, f) coordinate_transformation_mode='tf_half_pixel_for_nn'\n" NORM, FOLDS},
     {"tf_half_pixel_for_nn, rounded up", "opset 11\n" BACK SCALES
-        "c = Resize(u, _, f) coordinate_transformation_mode='tf_half_pixel_for_nn' nearest_mode='ceil'\n" NORM,
+        "init r float 0 rand; c = Resize(u, r, f) coordinate_transformation_mode='tf_half_pixel_for_nn' nearest_mode='ceil'\n" NORM,
         "y lowered resize"},
     {"tf_half_pixel_for_nn, linear", "opset 11\n" BACK SCALES
-        "c = Resize(u, _, f) coordinate_transformation_mode='tf_half_pixel_for_nn' mode='linear'\n" NORM,
+        "init r float 0 rand; c = Resize(u, r, f) coordinate_transformation_mode='tf_half_pixel_for_nn' mode='linear'\n" NORM,
         "y lowered resize"},
     {"tf_crop_and_resize", BACK SCALES "init r float 8 zeros\n"
         "c = Resize(u, r, f) mode='linear' coordinate_transformation_mode='tf_crop_and_resize'\n" NORM,
-        "y lowered resize", {0}, true},
+        "y lowered resize", {0}, true, .open_in_double = true},
     {"a mode of another kind", BACK SCALES "c = Resize(u, _, f) mode='lanczos'\n" NORM, "y lowered resize", {0}, true},
     {"smaller, antialias", "opset 18\n" BACK "init f float 4 1 1 0.6 0.5\n"
         "c = Resize(u, _, f) mode='linear' antialias=1\n" NORM, FOLDS},

@@ -1,17 +1,11 @@
 /* What moves in part: branches that refuse keep a lowered affine, a scale goes where its shift cannot; and what is too
  * dear for that. Every case is judged like a whole fold, and by the operators of the result. */
-#include "base/buf.h"
-#include "graph/shapes.h"
 #include "support/foldcase.h"
-#include "support/make.h"
-#include "support/notation.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 
 #include <cmocka.h>
 
@@ -68,6 +62,17 @@ static const struct partial_case cases[] = {
     {{"a scale of 0 does not go forward alone", "in x float 2,4,5,6; out z; init W float 3,4,3,3 rand\n" STATS(4, "1 0 2 3")
         "c = Sigmoid(x)\n" NORM "r = Relu(y); e = Conv(r, W) pads=[1,1,1,1]; z = Sigmoid(e)\n",
         "y lowered producer-not-linear", MUL_ADD}, "Sigmoid Mul Add Relu Conv Sigmoid"},
+    {{"a scale of 1 leaves as many additions where it is", "in x float 2,4,5,6; out z; init W float 3,4,3,3 rand\n"
+        "init s float 4 ones; init b float 4 rand; init m float 4 rand; init v float 4 ones; c = Sigmoid(x)\n"
+        "y = BatchNormalization(c, s, b, m, v) epsilon=0.0; e = Conv(y, W) pads=[1,1,1,1]; z = Sigmoid(e)\n",
+        "y lowered padding", MUL_ADD}, "Sigmoid Add Conv Sigmoid"},
+    {{"a shift that does not fit the type when divided", "in x float16 1,2,5,6; out z; init W float16 3,2,3,3 rand\n"
+        "init s float16 2 0.001 0.002; init b float16 2 1000 1000; init m float16 2 zeros; init v float16 2 ones\n"
+        "c = Sigmoid(x)\n" NORM "e = Conv(y, W) pads=[1,1,1,1]; z = Sigmoid(e)\n", "y lowered overflow", MUL_ADD},
+        "Sigmoid Mul Add Conv Sigmoid"},
+    {{"a scale into a padded layer, its shift stays in front", "in x float 2,4,5,6; out z; init W float 3,4,3,3 rand\n" BN(4)
+        "c = Sigmoid(x)\n" NORM "e = Conv(y, W) pads=[1,1,1,1]; z = Sigmoid(e)\n", "y lowered padding", MUL_ADD},
+        "Sigmoid Add Conv Sigmoid"},
     {{"a positive scale backward through Relu", "in x float 2,3,5,6; out z; init W float 4,3,3,3 rand\n" STATS(4, "pos")
         "u = Conv(x, W); c = Relu(u)\n" NORM "z = Sigmoid(y)\n", "y lowered producer-not-linear", MUL_ADD},
         "Conv Relu Add Sigmoid"},
@@ -95,41 +100,14 @@ static const struct partial_case cases[] = {
         "Conv Relu Concat BatchNormalization Relu"},
 };
 
-/* Folds again, and lists the operators of what comes out. */
-static void operators_of(const struct foldcase *c, struct bnf_buf *out)
-{
-    struct bnf_model text, model = {0};
-    struct bnf_graph g = {0};
-    struct bnf_fold_result result;
-    struct bnf_fold_options options = c->options;
-    struct bnf_err err = {0};
-    notation_read(&text, c->model);
-    struct packed source = pack_proto(text.proto);
-    bnf_model_close(&text);
-    options.version = "test";
-    if (load_packed(&model, &source, &err) || bnf_graph_build(&g, &model, &err) || bnf_shapes_infer(&g, &err) ||
-        bnf_fold_model(&g, &options, &result, &err))
-        fail_msg("%s: %s", c->name, err.text);
-    for (size_t i = 0; i < model.proto->graph->n_node; i++)
-        bnf_buf_printf(out, "%s%s", i ? " " : "", model.proto->graph->node[i]->op_type);
-    bnf_graph_free(&g);
-    bnf_model_close(&model);
-    bnf_free(source.bytes);
-}
-
 static void test_partial(void **state)
 {
     size_t failed = 0;
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct bnf_buf found = {0};
-        failed += !foldcase_run(&cases[i].fold);
-        operators_of(&cases[i].fold, &found);
-        if (strcmp(bnf_buf_text(&found), cases[i].operators) != 0) {
-            printf("  %s: %s\n    expected: %s\n", cases[i].fold.name, bnf_buf_text(&found), cases[i].operators);
-            failed++;
-        }
-        bnf_buf_free(&found);
+        struct foldcase c = cases[i].fold;
+        c.operators = cases[i].operators;
+        failed += !foldcase_run(&c);
     }
     assert_int_equal(failed, 0);
 }

@@ -100,7 +100,7 @@ static const struct foldcase back_cases[] = {
     {"two layers that both fold", "in x float 2,3,5,6; out y; out z; init q int8 4,3,3,3 rand\n" ONE SIGNED_BN(4)
         "w = DequantizeLinear(q, k); c = Conv(x, w); d = Conv(x, w) pads=[1,1,1,1]\n" NORM
         "z = BatchNormalization(d, b, s, m, v)\n", "y folded back c; z folded back d"},
-    {"inside a body, dequantized outside", "in x float 2,3,5,6; in p bool ?; out z; init q int8 4,3,1,1 rand\n" ONE
+    {"inside a body, dequantized outside", "in x float 2,3,5,6; in p bool; out z; init q int8 4,3,1,1 rand\n" ONE
         "w = DequantizeLinear(q, k)\n"
         "z = If(p) then_branch={\n out y\n" SIGNED_BN(4) "c = Conv(x, w)\n" NORM "} else_branch={\n out e; e = Conv(x, w)\n}\n",
         "y folded back c", {0}, true},

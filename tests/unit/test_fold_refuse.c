@@ -31,6 +31,8 @@ static const struct foldcase cases[] = {
         "c = Conv(x, W)\n" NORM, "y kept training-mode", {0}, true},
     {"stats-dynamic", "in x float 2,3,5,6; in s float 4; out y; init W float 4,3,1,1 rand; init b float 4 rand\n"
         "init m float 4 rand; init v float 4 pos; c = Conv(x, W)\n" NORM, "y kept stats-dynamic", {0}, true},
+    {"stats-shape, no channels", "in x float 2,0,5,6; out y\n" BN(4) "c = Relu(x)\n" NORM,
+        "y kept stats-shape", {0}, true},
     {"stats-shape", "in x float 2,3,5,6; out y; init W float 4,3,1,1 rand; init s float 4 rand; init b float 4 rand\n"
         "init m float 3 rand; init v float 4 pos; c = Conv(x, W)\n" NORM, "y kept stats-shape", {0}, true},
     {"stats-range: var + epsilon = 0", "in x float 2,3,5,6; out y; init W float 2,3,1,1 rand; init s float 2 1 1\n"
@@ -54,7 +56,7 @@ static const struct foldcase cases[] = {
         "c = Conv(x, W); z = Relu(c)\n" NORM, "y lowered producer-shared"},
     {"producer-is-output", "in x float 2,3,5,6; out y; out c; init W float 4,3,1,1 rand\n" BN(4) "c = Conv(x, W)\n" NORM,
         "y lowered producer-is-output"},
-    {"producer-captured", "in x float 2,3,5,6; in p bool ?; out y; out z; init W float 4,3,1,1 rand\n" BN(4)
+    {"producer-captured", "in x float 2,3,5,6; in p bool; out y; out z; init W float 4,3,1,1 rand\n" BN(4)
         "c = Conv(x, W)\n" NORM "z = If(p) then_branch={\n out t; t = Relu(c)\n} else_branch={\n out e; e = Neg(x)\n}\n",
         "y lowered producer-captured", {0}, true},
     {"producer-not-linear", "in x float 2,4,5,6; out y\n" BN(4) "c = Relu(x)\n" NORM, "y lowered producer-not-linear"},
@@ -66,7 +68,7 @@ static const struct foldcase cases[] = {
     {"affine-is-output", "in x float 2,3,5,6; out z; out y; init W float 4,3,1,1 rand; init k float 3,1,1 rand\n"
         "u = Relu(x); i = Identity(u); q = Identity(i); init s float 3 rand; init v float 3 pos\n"
         "y = BatchNormalization(q, s, s, s, v); z = Conv(y, W)\n", "y lowered producer-not-linear"},
-    {"affine-captured", "in c float 2,4,5,6; in p bool ?; out z\n" BN(4) NORM
+    {"affine-captured", "in c float 2,4,5,6; in p bool; out z\n" BN(4) NORM
         "z = If(p) then_branch={\n out t; t = Relu(y)\n} else_branch={\n out e; e = Neg(y)\n}\n",
         "y lowered producer-is-input", {0}, true},
     {"consumer-not-linear, one step further than the producer", "in c float 2,4,5,6; out z\n" BN(4) NORM

@@ -151,7 +151,7 @@ static const struct foldcase chain_cases[] = {
         "i = Identity(y); z = Conv(i, W)\n", "y folded forward z"},
     {"on a constant", "in x float 2,4,3,3; out z; init c float 1,4,3,3 rand\n" BN(4) NORM "z = Add(x, y)\n",
         "y folded back y"},
-    {"inside a body", "in x float 2,3,5,6; in p bool ?; out z; init W float 4,3,3,3 rand\n" BN(4)
+    {"inside a body", "in x float 2,3,5,6; in p bool; out z; init W float 4,3,3,3 rand\n" BN(4)
         "z = If(p) then_branch={\n out y; c = Conv(x, W)\n" NORM "} else_branch={\n out e; e = Conv(x, W)\n}\n",
         "y folded back c", {0}, true},
 };

@@ -132,7 +132,7 @@ static const struct foldcase reshape_cases[] = {
     {"allowzero with a zero", "opset 14; in x float N,3,5,6; out z; init W float 4,3,1,1 rand; init p int64 3 0 4 30\n" BN(4)
         "u = Conv(x, W); c = Reshape(u, p) allowzero=1\n" NORM "z = Relu(y)\n", "y lowered shape-unknown", {0}, true},
     {"a shape from the caller", "in x float N,3,5,6; in p int64 3; out z; init W float 4,3,1,1 rand\n" BN(4)
-        "u = Conv(x, W); c = Reshape(u, p)\n" NORM "z = Relu(y)\n", "y lowered shape-unknown", {0}, true},
+        "u = Conv(x, W); c = Reshape(u, p)\n" NORM "z = Relu(y)\n", "y lowered shape-unknown", {0}, true, .open_in_double = true},
     {"a shape from the caller, its rank unknown", "in c float N,4,5,6; in p int64 R; out z; init W float 4,3 rand\n" BN(4)
         NORM "t = Reshape(y, p); z = MatMul(t, W)\n", "y lowered rank-unknown", {0}, true},
     /* forward */
@@ -181,7 +181,7 @@ static const struct foldcase repeat_cases[] = {
     {"expand by the caller to a known rank", "in x float N,3,1,1; in p int64 4; out z; init W float 4,3,1,1 rand\n" BN(4)
         "u = Conv(x, W); c = Expand(u, p)\n" NORM "z = Relu(y)\n", "y folded back u", {0}, true},
     {"expand of unknown channels", "in x float ?; in p int64 4; out z; info u float N,K,1,1\n" BN(4)
-        "u = Relu(x); c = Expand(u, p)\n" NORM "z = Relu(y)\n", "y lowered shape-unknown", {0}, true},
+        "u = Relu(x); c = Expand(u, p)\n" NORM "z = Relu(y)\n", "y lowered shape-unknown", {0}, true, .open_in_double = true},
     {"tile along positions", "in x float N,3,2,3; out y; init W float 4,3,1,1 rand; init r int64 4 1 1 2 3\n" BN(4)
         "u = Conv(x, W); c = Tile(u, r)\n" NORM, "y folded back u"},
     {"tile forward", "in c float 2,4; out z; init W float 4,3 rand; init r int64 2 3 1\n" BN(4) NORM
@@ -207,7 +207,7 @@ static const struct foldcase cast_cases[] = {
         "u = Conv(x, W); c = Cast(u) to=1\n" NORM "z = Relu(y)\n", "y lowered dtype"},
     {"cast to a narrower type, forward", "in x double 2,3,5,6; out z; init W float 4,3,3,3 rand; init s double 3 rand\n"
         "init b double 3 rand; init m double 3 rand; init v double 3 pos; c = Relu(x)\n" NORM
-        "i = Identity(y); t = Cast(i) to=1; z = Conv(t, W)\n", "y lowered dtype"},
+        "i = Identity(y); t = Cast(i) to=1; z = Conv(t, W)\n", "y lowered dtype", .in_double = "y folded forward z"},
     {"cast to integers, forward", "in x float 2,3; out z\n" BN(3)
         "c = Relu(x)\n" NORM "i = Identity(y); z = Cast(i) to=7\n", "y lowered consumer-not-linear", {0}, true},
     {"cast from integers", "in x int32 2,3; out z\n" BN(3) "c = Cast(x) to=1\n" NORM "z = Relu(y)\n",

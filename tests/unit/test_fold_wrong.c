@@ -77,11 +77,11 @@ static const struct foldcase cases[] = {
         "y lowered window"},
     {"every weight is a graph input as well (IR 3)", "ir 3; opset 9; in x float 2,3,5,5; out y; init W float 4,3,1,1 rand\n"
         BN(4) "input W; input s; input b; input m; input v; c = Conv(x, W)\n" NORM, "y folded back c"},
-    {"a body reads the outer weight", "in x float 2,3,5,6; in p bool ?; out z; out y; init W float 4,3,1,1 rand\n" BN(4)
+    {"a body reads the outer weight", "in x float 2,3,5,6; in p bool; out z; out y; init W float 4,3,1,1 rand\n" BN(4)
         "c = Conv(x, W)\n" NORM "z = If(p) then_branch={\n out t; t = Conv(x, W)\n} else_branch={\n out e; e = Neg(x)\n}\n",
         "y folded back c", {0}, true},
-    {"a loop's body", "in x float 2,4,5,6; in n int64 ?; in p bool ?; out z; init W float 4,4,1,1 rand\n" BN(4)
-        "z = Loop(n, p, x) body={\n in i int64 1; in q bool 1; in a float 2,4,5,6; out r; out y\n"
+    {"a loop's body", "in x float 2,4,5,6; in n int64; in p bool; out z; init W float 4,4,1,1 rand\n" BN(4)
+        "z = Loop(n, p, x) body={\n in i int64; in q bool; in a float 2,4,5,6; out r; out y\n"
         "r = Identity(q); c = Conv(a, W)\n" NORM "}\n", "y folded back c", {0}, true},
     {"a normalized constant is a weight", "in x float 2,4; out y; init k float 4,3 rand; init s1 float 3 rand\n"
         "init b1 float 3 rand; init v1 float 3 pos\n" BN(3)

@@ -70,7 +70,7 @@ static const struct shape_case elementwise[] = {
 static const char *const plain[] = {"Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Celu",
     "Cos", "Cosh", "CumSum", "Elu", "Erf", "Exp", "Floor", "Gelu", "GroupNormalization", "HardSigmoid",
     "Hardmax", "Identity", "InstanceNormalization", "LRN", "LeakyRelu", "Log", "LogSoftmax",
-    "LpNormalization", "MeanVarianceNormalization", "Mish", "Neg", "RMSNormalization", "Reciprocal",
+    "LpNormalization", "MeanVarianceNormalization", "Mish", "Neg", "RMSNormalization", "Reciprocal", "SimplifiedLayerNormalization",
     "ReverseSequence", "RotaryEmbedding", "Round", "Scatter", "ScatterElements", "ScatterND", "Selu",
     "Shrink", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Softsign", "Sqrt", "Swish", "Tan", "Tanh",
     "ThresholdedRelu", "Trilu"};
