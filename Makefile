@@ -187,7 +187,7 @@ format-check: ## says what `make format` would change
 SOAK := $(OUT)/tests/property/prop_wide
 .PHONY: soak
 soak: COUNT := $(if $(filter file,$(origin COUNT)),10000,$(COUNT))
-soak: $(SOAK) ## folds, proves and runs COUNT (10000) generated models; ONNX Runtime judges, where NODE_MODULES has it
+soak: $(SOAK) $(BIN) $(UNIT) ## folds, proves and runs COUNT (10000) generated models; ONNX Runtime judges, where NODE_MODULES has it
 	@COUNT=$(COUNT) NODE_MODULES='$(NODE_MODULES)' tests/soak/soak.sh $(SOAK)
 
 # ---- large networks

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Folds COUNT generated models of the wide kind, proves and runs them, and lets ONNX Runtime judge those it can load,
-# where it is installed. Ends with the line `N passed, N failed`; exit 1 when one failed.
+# and the catalogue's cases as well (catalogue.sh), where it is installed. Ends with the line `N passed, N failed`; exit 1 when one failed.
 #
-# usage: tests/soak/soak.sh PROGRAM            PROGRAM: build/release/tests/property/prop_wide
+# usage: tests/soak/soak.sh PROGRAM            PROGRAM: build/release/tests/property/prop_wide, beside everything else
 #
 # Environment: COUNT (10000) models from SEED (1) on; SAVE, a folder for failing models, made small; NODE_MODULES, where
 # onnxruntime-node is; KEEP=1 leaves the folder with the pairs.
@@ -34,6 +34,7 @@ part "$program"
 if [ -e "$NODE_MODULES/onnxruntime-node" ] && command -v node >/dev/null; then
     export NODE_PATH=$NODE_MODULES
     part node "$(dirname "$0")/soak_ort.js" "$pairs" --progress=500
+    part "$(dirname "$0")/catalogue.sh" "$(dirname "$program")/../.."
 else
     echo "no onnxruntime-node in '$NODE_MODULES': its second opinion is left out"
 fi

@@ -1,11 +1,12 @@
 #!/usr/bin/env node
-// Runs pairs of models, N.source.onnx and N.folded.onnx in a folder, in ONNX Runtime without its optimizations, on the
-// same seeded inputs. A pair passes when its outputs are apart by no more than LIMIT times what rounding does to the
+// Runs pairs of models, NAME.source.onnx and NAME.folded.onnx in a folder, in ONNX Runtime without its optimizations,
+// on the same seeded inputs. A pair passes when its outputs are apart by no more than LIMIT times what rounding does to the
 // source: what inputs moved by a unit of rounding change, and at least FLOOR of the output's size or of SMALL.
 //
-// usage: soak_ort.js FOLDER [--progress=N] [--verbose]
+// usage: soak_ort.js FOLDER [--progress=N] [--verbose] [--catalogue]
 //
-// What ONNX Runtime has no kernels for is left out and counted. A worker process does the work: where the runtime takes
+// What ONNX Runtime has no kernels for is left out and counted; with --catalogue every source that it does not run is,
+// whatever its reason: some are there to be refused. Integers are below 10, with --catalogue below 2. A worker process does the work: where the runtime takes
 // it down, that pair failed and the next worker goes on behind it. The last line is `N passed, N failed`.
 'use strict';
 
@@ -59,15 +60,31 @@ const MAKE = {
     float16: (values) => Uint16Array.from(values, toHalf),
 };
 
+const WHOLE = { int32: Int32Array, int8: Int8Array, uint8: Uint8Array };
+
+// A run of the source that ONNX Runtime refuses: nothing to compare with.
+class Refused extends Error {}
+
+async function runSource(session, feeds) {
+    try {
+        return await session.run(feeds);
+    } catch (error) {
+        throw new Refused(error.message);
+    }
+}
+
 function feedsOf(ort, session, seed, draw, shake) {
     const rng = generator(seed * 64 + draw), noise = generator(seed * 64 + 32 + shake);
+    const whole = (count) => Array.from({ length: count }, () => Math.floor(rng() * (catalogue ? 2 : 10)));
     const feeds = {};
     for (const input of session.inputMetadata) {
         const dims = input.shape.map((d) => (typeof d === 'number' && d >= 0 ? d : 2 + draw));
         const count = dims.reduce((a, b) => a * b, 1);
         let data;
         if (input.type === 'int64') {
-            data = BigInt64Array.from({ length: count }, () => BigInt(Math.floor(rng() * 10)));
+            data = BigInt64Array.from(whole(count), BigInt);
+        } else if (input.type in WHOLE) {
+            data = WHOLE[input.type].from(whole(count));
         } else if (input.type === 'bool') {
             data = Uint8Array.from({ length: count }, () => (draw + seed) & 1);
         } else if (input.type in MAKE) {
@@ -103,9 +120,9 @@ function open(ort, file) {
 // What is wrong with a pair in one draw of inputs, or ''; worst.ratio becomes the largest distance in terms of noise.
 async function compare(ort, source, folded, seed, draw, worst) {
     const feeds = feedsOf(ort, source, seed, draw, 0);
-    const before = await source.run(feeds), after = await folded.run(feeds);
-    const shaken = [await source.run(feedsOf(ort, source, seed, draw, 1)),
-        await source.run(feedsOf(ort, source, seed, draw, 2))];
+    const before = await runSource(source, feeds), after = await folded.run(feeds);
+    const shaken = [await runSource(source, feedsOf(ort, source, seed, draw, 1)),
+        await runSource(source, feedsOf(ort, source, seed, draw, 2))];
     if (source.outputNames.join() !== folded.outputNames.join()) {
         return `outputs '${folded.outputNames}', were '${source.outputNames}'`;
     }
@@ -120,8 +137,8 @@ async function compare(ort, source, folded, seed, draw, worst) {
             continue;
         }
         const noise = Math.max(...shaken.map((s) => distance(numbers(s[name]), x)),
-            Math.max(rms(x), SMALL) * FLOOR[a.type]);
-        const ratio = distance(x, y) / noise;
+            Math.max(rms(x), SMALL) * (FLOOR[a.type] || 0));
+        const ratio = distance(x, y) / noise || 0; // integers are equal, or apart by noise
         worst.ratio = Math.max(worst.ratio, ratio);
         if (!(ratio <= LIMIT)) {
             return `output '${name}' is off by ${distance(x, y).toExponential(2)} of ${rms(x).toExponential(2)}, ` +
@@ -132,25 +149,31 @@ async function compare(ort, source, folded, seed, draw, worst) {
 }
 
 // One pair: { verdict: 'passed' | 'failed' | 'left out', text, ratio }
-async function judge(ort, folder, seed) {
+async function judge(ort, folder, name, ran) {
+    const seed = parseInt(name, 10) || 1;
     let source, folded;
-    const worst = { ratio: 0, nonfinite: false };
+    const worst = { ratio: 0, nonfinite: false, draws: 0 };
     try {
-        source = await open(ort, path.join(folder, `${seed}.source.onnx`));
+        source = await open(ort, path.join(folder, `${name}.source.onnx`));
         await source.run(feedsOf(ort, source, seed, 0, 0));
     } catch (error) {
         const text = error.message.replace(/ node with name.*/s, '').replace(/\s+/g, ' ');
-        return { verdict: LEFT_OUT.test(text) ? 'left out' : 'failed', text: `source: ${text}` };
+        return { verdict: catalogue || LEFT_OUT.test(text) ? 'left out' : 'failed', text: `source: ${text}` };
     }
+    ran();
     try {
-        folded = await open(ort, path.join(folder, `${seed}.folded.onnx`));
+        folded = await open(ort, path.join(folder, `${name}.folded.onnx`));
         for (let draw = 0; draw < DRAWS; draw++) {
             const text = await compare(ort, source, folded, seed, draw, worst);
             if (text) {
                 return { verdict: 'failed', text, ratio: worst.ratio };
             }
+            worst.draws++;
         }
     } catch (error) {
+        if (catalogue && error instanceof Refused) {
+            return { verdict: worst.draws ? 'passed' : 'left out', text: 'not on all inputs', ratio: worst.ratio };
+        }
         return { verdict: 'failed', text: `result: ${error.message.replace(/\s+/g, ' ')}` };
     } finally {
         await source.release();
@@ -163,25 +186,28 @@ async function judge(ort, folder, seed) {
 
 async function worker(folder) {
     const ort = require('onnxruntime-node');
-    process.on('message', async (seed) => {
-        process.send({ seed, ...(await judge(ort, folder, seed)) });
+    process.on('message', async (name) => {
+        process.send({ name, ...(await judge(ort, folder, name, () => process.send({ name, ran: true }))) });
     });
 }
 
 // ---- the parent
 
 function main(folder, options) {
-    const seeds = fs.readdirSync(folder).map((name) => /^(\d+)\.source\.onnx$/.exec(name)).filter(Boolean)
-        .map((match) => Number(match[1])).sort((a, b) => a - b);
+    const names = fs.readdirSync(folder).map((file) => /^(.+)\.source\.onnx$/.exec(file)).filter(Boolean)
+        .map((match) => match[1]).sort((a, b) => parseInt(a, 10) - parseInt(b, 10) || (a < b ? -1 : 1));
     const counts = { passed: 0, failed: 0, 'left out': 0 }, reasons = new Map();
     let next = 0, largest = 0;
     const note = (result) => {
         counts[result.verdict]++;
         largest = Math.max(largest, result.verdict === 'passed' ? result.ratio : 0);
         if (result.verdict === 'left out') {
-            reasons.set(result.text, (reasons.get(result.text) || 0) + 1);
-        } else if (result.verdict === 'failed' || options.verbose) {
-            console.log(`seed ${result.seed}: ONNX Runtime: ${result.verdict}: ${result.text}`);
+            const text = catalogue ? 'the source does not run' : result.text;
+            reasons.set(text, (reasons.get(text) || 0) + 1);
+        }
+        if (result.verdict === 'failed' || options.verbose) {
+            const name = catalogue ? result.name : `seed ${result.name}`;
+            console.log(`${name}: ONNX Runtime: ${result.verdict}: ${result.text}`);
         }
         if (options.progress && next % options.progress === 0) {
             console.log(`${next} pairs in ONNX Runtime: ${counts.passed} passed, ${counts.failed} failed, ` +
@@ -192,26 +218,33 @@ function main(folder, options) {
         for (const [text, count] of [...reasons].sort((a, b) => b[1] - a[1])) {
             console.log(`${count} left out: ${text}`);
         }
-        console.log(`ONNX Runtime: ${counts['left out']} of ${seeds.length} left out, largest distance ` +
+        console.log(`ONNX Runtime: ${counts['left out']} of ${names.length} left out, largest distance ` +
             `${largest.toPrecision(3)} times the noise`);
         console.log(`${counts.passed} passed, ${counts.failed} failed`);
         process.exitCode = counts.failed ? 1 : 0;
     };
     const start = () => {
-        const child = fork(__filename, [folder, '--worker'], { stdio: ['ignore', 'inherit', 'ignore', 'ipc'] });
-        const more = () => (next < seeds.length ? child.send(seeds[next]) : child.disconnect());
+        const child = fork(__filename, [folder, '--worker', ...(catalogue ? ['--catalogue'] : [])],
+            { stdio: ['ignore', 'inherit', 'ignore', 'ipc'] });
+        const more = () => (next < names.length ? child.send(names[next]) : child.disconnect());
+        let ran = '';
         child.on('message', (result) => {
+            if (result.ran) {
+                ran = result.name;
+                return;
+            }
             next++;
             note(result);
             more();
         });
         child.on('exit', (code, signal) => {
-            if (next === seeds.length) {
+            if (next === names.length) {
                 finish();
                 return;
             }
             next++;
-            note({ seed: seeds[next - 1], verdict: 'failed', text: `ended with ${signal || `exit status ${code}`}` });
+            note({ name: names[next - 1], verdict: catalogue && ran !== names[next - 1] ? 'left out' : 'failed',
+                text: `ended with ${signal || `exit status ${code}`}` });
             start();
         });
         more();
@@ -220,9 +253,10 @@ function main(folder, options) {
 }
 
 const argv = process.argv.slice(2);
+const catalogue = argv.includes('--catalogue');
 const folder = argv.find((arg) => !arg.startsWith('-'));
 if (!folder) {
-    console.error('usage: soak_ort.js FOLDER [--progress=N] [--verbose]');
+    console.error('usage: soak_ort.js FOLDER [--progress=N] [--verbose] [--catalogue]');
     process.exitCode = 2;
 } else if (argv.includes('--worker')) {
     worker(folder);
