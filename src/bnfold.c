@@ -129,7 +129,7 @@ static int load(struct job *job, struct bnf_err *err)
     if (!status)
         job->came_external = bnf_has_external(&job->model);
     if (!status && job->path)
-        job->side_is_taken = bnf_output_side_is_taken(job->path, job->input, &job->model);
+        status = bnf_output_side_is_taken(job->path, job->input, &job->model, &job->side_is_taken, err);
     if (!status && job->path)
         status = bnf_output_spare_input(job->path, job->input, &job->model, job->options->in_place, err);
     if (!status)
@@ -489,12 +489,15 @@ int bnfold_convert(
     int status = open_model(&model, input, &err);
     if (!status)
         status = bnf_output_spare_input(output, input, &model, false, &err);
+    bool taken;
+    if (!status)
+        status = bnf_output_side_is_taken(output, input, &model, &taken, &err);
     if (!status)
         status = bnf_output_open(&out, output, &err);
     if (!status) {
         struct bnf_placing to = placing(options, output, input, model.format);
         to.came_external = bnf_has_external(&model);
-        to.side_is_taken = bnf_output_side_is_taken(output, input, &model);
+        to.side_is_taken = taken;
         status = save(&out, &model, &to, options->lossy, &written, &err);
     }
     if (!status)

@@ -144,14 +144,18 @@ static bool is_text(const char *name)
     return true;
 }
 
-bool bnf_output_side_is_taken(const char *path, const char *input_path, struct bnf_model *input)
+int bnf_output_side_is_taken(
+    const char *path, const char *input_path, struct bnf_model *input, bool *taken, struct bnf_err *err)
 {
+    *taken = false;
     if (is_stream(path))
-        return false;
+        return BNF_OK;
     char *side = side_of(path);
-    bool taken = !side || bnf_output_spare_input(side, input_path, input, false, NULL) != BNF_OK;
+    struct bnf_err why = {0};
+    int status = side ? bnf_output_spare_input(side, input_path, input, false, &why) : bnf_fail_memory(&why);
     bnf_free(side);
-    return taken;
+    *taken = status == BNF_EUSAGE;
+    return status && !*taken ? bnf_fail(err, status, "%s", why.text) : BNF_OK;
 }
 
 /* May weights go there? */

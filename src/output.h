@@ -37,8 +37,9 @@ int bnf_output_spare_input(
  * side. */
 bool bnf_output_is_elsewhere(const char *path, const char *input_path);
 
-/* True when the side file of an output would be the input or one of its side files. */
-bool bnf_output_side_is_taken(const char *path, const char *input_path, struct bnf_model *input);
+/* *taken: the side file of an output would be the input or one of its side files. BNF_ENOMEM. */
+int bnf_output_side_is_taken(
+    const char *path, const char *input_path, struct bnf_model *input, bool *taken, struct bnf_err *err);
 
 /* True when some tensor of the model lies in a side file. */
 bool bnf_has_external(struct bnf_model *model);

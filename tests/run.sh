@@ -119,8 +119,10 @@ faults()
     for target in wire json fold check npy; do
         regressions $target
     done
+    export SLOW=$slow MEMORY=$((slow == 1)) STEP=$slow
     script tests/faults/files.sh "$BNFOLD"
-    SLOW=$slow MEMORY=$((slow == 1)) script "$PYTHON" tests/faults/attacks.py "$BNFOLD"
+    script "$PYTHON" tests/faults/attacks.py "$BNFOLD"
+    script "$PYTHON" tests/faults/external.py "$BNFOLD"
 }
 
 build()

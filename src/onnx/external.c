@@ -102,8 +102,10 @@ static int open_parts(int folder, const char *location)
         }
         memcpy(name, part, length);
         name[length] = 0;
-        int inner = openat(
-            at, length ? name : ".", *rest ? O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC : (int)open_flags);
+        int flags = *rest          ? O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+                    : part[length] ? (int)open_flags | O_DIRECTORY /* a slash at the end */
+                                   : (int)open_flags;
+        int inner = openat(at, length ? name : ".", flags);
         int reason = errno;
         struct stat st;
         /* With O_DIRECTORY a link is "not a directory"; say what it is. */

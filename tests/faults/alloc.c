@@ -66,7 +66,7 @@ struct job {
     int (*run)(const struct job *job, struct bnfold_error *error);
 };
 
-static char folder[64], output[96];
+static char folder[64], output[96], side[104];
 
 static int print(int status, struct bnfold_report *report)
 {
@@ -83,6 +83,16 @@ static int print(int status, struct bnfold_report *report)
 static int fold(const struct job *job, struct bnfold_error *error)
 {
     const struct bnfold_options options = {.check = BNFOLD_CHECK_PROOF_AND_RUN, .threads = 1, .samples = 1};
+    struct bnfold_report *report = NULL;
+    int status = bnfold_fold(job->input, output, &options, &report, error);
+    return print(status, report);
+}
+
+/* The weights go to a side file, too. */
+static int fold_outside(const struct job *job, struct bnfold_error *error)
+{
+    const struct bnfold_options options = {
+        .check = BNFOLD_CHECK_PROOF, .threads = 1, .external = BNFOLD_EXTERNAL_ALWAYS, .external_threshold = 1};
     struct bnfold_report *report = NULL;
     int status = bnfold_fold(job->input, output, &options, &report, error);
     return print(status, report);
@@ -118,6 +128,9 @@ static const struct job jobs[] = {
     {"fold an affine", "models/tiny/decomposed_bn.json", fold},
     {"fold through shapes", "models/tiny/shuffle_bn.json", fold},
     {"fold a Gemm", "models/tiny/bn_flatten_gemm.json", fold},
+    {"fold a quantized Conv", "models/tiny/quantized_conv_bn.json", fold},
+    {"fold an LSTM", "models/tiny/bn_lstm.json", fold},
+    {"fold into a side file", "models/tiny/conv_bn.json", fold_outside},
     {"lower", "models/tiny/shared_producer.json", fold},
     {"check", "models/tiny/convtranspose_grouped_bn.json", check},
     {"run", "models/tiny/if_body.json", run},
@@ -132,7 +145,7 @@ static int open_descriptors(void)
     return open;
 }
 
-/* The output's bytes, if there is one; else none. */
+/* The output's bytes, if there is one; else none. It goes, and its side file with it. */
 static struct packed take_output(void)
 {
     struct packed taken = {NULL, 0};
@@ -144,6 +157,7 @@ static struct packed take_output(void)
         memcpy(taken.bytes, map.data, map.size);
     bnf_map_close(&map);
     unlink(output);
+    unlink(side);
     return taken;
 }
 
@@ -172,7 +186,7 @@ static void try_every(const struct job *job)
             fprintf(stderr, "%s %zu: %s\n", job->name, n, error.text);
         if (status && (status != BNF_ENOMEM || !strstr(error.text, "memory")))
             fail_msg("%s, allocation %zu of %zu: status %d, '%s'", job->name, n, all, status, error.text);
-        if (status && stat(output, &st) == 0)
+        if (status && (stat(output, &st) == 0 || stat(side, &st) == 0))
             fail_msg("%s, allocation %zu of %zu: failed, but the output is there", job->name, n, all);
         if (open_descriptors() != before)
             fail_msg("%s, allocation %zu of %zu: %d descriptors stay open", job->name, n, all,
@@ -200,12 +214,14 @@ int main(void)
     if (!mkdtemp(folder))
         return 2;
     snprintf(output, sizeof output, "%s/out.onnx", folder);
+    snprintf(side, sizeof side, "%s.data", output);
     cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = __wrap_malloc, .free_fn = free});
     for (size_t i = 0; i < sizeof jobs / sizeof *jobs; i++)
         tests[i] = (struct CMUnitTest){
             .name = jobs[i].name, .test_func = test_every_allocation, .initial_state = (void *)(uintptr_t)&jobs[i]};
     int failed = cmocka_run_group_tests_name("allocation failures", tests, NULL, NULL);
     unlink(output);
+    unlink(side);
     rmdir(folder);
     return failed;
 }

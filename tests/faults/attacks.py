@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 
+import numpy
+
 from wire import (INT64, attribute, batchnorm, chain, data, floats, function, graph, info, integer, ints, local, model,
                   node, tensor, varint)
 
@@ -23,7 +25,8 @@ CASES = {}
 
 
 def case(files, *arguments, exits=(2,), says=None, seconds=SECONDS, megabytes=MEGABYTES):
-    """What a case's function returns. `files` are written to an empty folder, where the program runs."""
+    """What a case's function returns. `files` are written to an empty folder, where the program runs; one that is no
+    bytes is a function that makes the file at a path."""
     return {"files": files, "arguments": arguments, "exits": exits, "says": says, "seconds": seconds,
             "megabytes": megabytes}
 
@@ -181,9 +184,41 @@ def chain_of_many_batchnorms():
 @attack
 def names_with_one_prefix():
     stem = "a" * 60
-    nodes = [node("Relu", ["x"], [f"{stem}{i}"]) for i in range(400_000)]
+    nodes = [node("Relu", ["x"], [f"{stem}{i}"]) for i in range(1_000_000)]
     nodes.append(node("Relu", ["x"], ["y"]))
-    return case({"m.onnx": chain(nodes)}, "plan", "m.onnx", exits=(0,), seconds=15, megabytes=1200)
+    return case({"m.onnx": chain(nodes)}, "plan", "m.onnx", exits=(0,), seconds=15, megabytes=1500)
+
+
+def equal_hashes(count):
+    """Names of 16 bytes that a hash without a secret cannot tell apart: the second word undoes the first. The formula
+    is that of bnf_hash, src/base/table.c."""
+    draw = numpy.random.default_rng(1)
+    made = numpy.empty((0, 2), numpy.uint64)
+    start = int(mix(numpy.uint64(0x51ED270B0D5C7A3B), numpy.uint64(16)))
+    while len(made) < count:
+        first = draw.integers(0x20, 0x7F, (1 << 20, 8), numpy.uint8).view(numpy.uint64)[:, 0]
+        hashes = mix(numpy.uint64(start), first)
+        second = (hashes ^ numpy.uint64(1)) - numpy.uint64(GOLDEN) - (hashes << numpy.uint64(6)) - (hashes >> numpy.uint64(2))
+        pairs = numpy.stack([first, second], 1)
+        made = numpy.concatenate([made, pairs[(pairs.view(numpy.uint8).reshape(-1, 16) != 0).all(1)]])
+    return [pair.tobytes() for pair in made[:count]]
+
+
+GOLDEN = 0x9E3779B97F4A7C15
+
+
+def mix(value, word):
+    with numpy.errstate(over="ignore"):
+        value = value ^ (word + numpy.uint64(GOLDEN) + (value << numpy.uint64(6)) + (value >> numpy.uint64(2)))
+        value = (value ^ (value >> numpy.uint64(32))) * numpy.uint64(0xD6E8FEB86659FD93)
+        return value ^ (value >> numpy.uint64(32))
+
+
+@attack
+def names_with_one_hash():
+    nodes = [node("Relu", ["x"], [name]) for name in equal_hashes(1_000_000)]
+    nodes.append(node("Relu", ["x"], ["y"]))
+    return case({"m.onnx": chain(nodes)}, "plan", "m.onnx", exits=(0,), seconds=15, megabytes=1500)
 
 
 @attack
@@ -198,10 +233,10 @@ def one_long_name():
 def a_million_readers():
     last, parameters = batchnorm("c", "b")
     weight = floats("W", [2, 2, 1, 1], [1, 2, 3, 4])
-    nodes = [node("Conv", ["x", "W"], ["c"]), last] + [node("Relu", ["b"], [f"r{i}"]) for i in range(200_000)]
+    nodes = [node("Conv", ["x", "W"], ["c"]), last] + [node("Relu", ["b"], [f"r{i}"]) for i in range(1_000_000)]
     nodes.append(node("Relu", ["b"], ["y"]))
     return case({"m.onnx": chain(nodes, [weight] + parameters)}, "m.onnx", "-o", "o.onnx", "--check=proof", exits=(0,),
-                seconds=15, megabytes=1200)
+                seconds=15, megabytes=2500)
 
 
 @attack
@@ -426,11 +461,25 @@ def npz_bomb():
 
 # ---- running
 
+def put(path, content):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if not isinstance(content, bytes):
+        content(path)
+        return
+    with open(path, "wb") as stream:
+        stream.write(content)
+
+
+def everything(folder):
+    return {os.path.relpath(os.path.join(at, name), folder) for at, folders, names in os.walk(folder)
+            for name in folders + names}
+
+
 def run(program, name, made, slow, memory):
     with tempfile.TemporaryDirectory() as folder:
         for file, content in made["files"].items():
-            with open(os.path.join(folder, file), "wb") as stream:
-                stream.write(content)
+            put(os.path.join(folder, file), content)
+        before = everything(folder)
         limit = made["seconds"] * slow
         with open(os.path.join(folder, ".err"), "w+b") as err:
             start = time.monotonic()
@@ -440,6 +489,7 @@ def run(program, name, made, slow, memory):
             seconds = time.monotonic() - start
             err.seek(0)
             text = err.read(4000).decode("utf-8", "replace")
+        left = sorted(everything(folder) - before - {".err"})
     megabytes = peak // 1024
     wrong = []
     if status is None:
@@ -448,6 +498,10 @@ def run(program, name, made, slow, memory):
         wrong.append(f"exit status {status}, allowed {made['exits']}")
     if memory and megabytes > made["megabytes"]:
         wrong.append(f"{megabytes} MB, allowed {made['megabytes']}")
+    if status and left:
+        wrong.append(f"left behind: {left}")
+    if status == 2 and (text.count("\n") != 1 or not text.startswith("bnfold: ")):
+        wrong.append("not one sentence")
     if made["says"] and made["says"] not in text:
         wrong.append(f"does not say \"{made['says']}\"")
     if wrong or os.environ.get("VERBOSE"):
@@ -473,12 +527,12 @@ def wait(child, limit):
     return child.returncode, peak
 
 
-def main():
+def main(cases=CASES):
     program = os.path.abspath(sys.argv[1])
     slow, memory = float(os.environ.get("SLOW", "1")), os.environ.get("MEMORY", "1") != "0"
-    wanted = sys.argv[2:] or list(CASES)
+    wanted = sys.argv[2:] or list(cases)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    passed = sum(run(program, name, CASES[name](), slow, memory) for name in wanted)
+    passed = sum(run(program, name, cases[name](), slow, memory) for name in wanted)
     print(f"{passed} passed, {len(wanted) - passed} failed")
     return passed != len(wanted)
 

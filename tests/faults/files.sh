@@ -2,15 +2,17 @@
 # Outputs that cannot be written, that are the input in disguise, and programs that are stopped at any moment: an older
 # file stays whole, nothing half-written is left, and the exit status tells.
 #
-# usage: files.sh BNFOLD [CASE …]          ends with `N passed, N failed`; SEED, REPEAT (50) for the signals
+# usage: files.sh BNFOLD [CASE …]          ends with `N passed, N failed`; SEED, REPEAT (100) for the signals, CC
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 BNFOLD=$(realpath "$1") || exit 2
 shift
-SEED=${SEED:-1} REPEAT=${REPEAT:-50} PYTHON=${PYTHON:-/usr/bin/python3}
+SEED=${SEED:-1} REPEAT=${REPEAT:-100} PYTHON=${PYTHON:-/usr/bin/python3}
 work=$(mktemp -d) || exit 2
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 passed=0 failed=0
+# In front of a command, this lets the settings of preload/calls.c take effect.
+calls=(env "LD_PRELOAD=$work/calls.so" "ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0")
 
 # say SENTENCE: what went wrong; the case goes on and has failed
 say()
@@ -62,12 +64,13 @@ case_file_size_limit()
     only m.onnx o.onnx
 }
 
-# The same when the signal of that limit is not ignored: the program dies, the old file does not.
+# The same when the signal of that limit was not ignored before.
 case_file_size_signal()
 {
     cp "$work/large.onnx" m.onnx
     echo old >o.onnx
-    { (ulimit -c 0 -f 4 && "$BNFOLD" m.onnx -o o.onnx --check=none) && say "exit status 0"; } >/dev/null 2>stderr
+    expect 2 bash -c "ulimit -c 0 -f 4; trap - XFSZ; exec '$BNFOLD' m.onnx -o o.onnx --check=none"
+    told "cannot write 'o.onnx': File too large"
     [ "$(cat o.onnx)" = old ] || say "the old file is gone"
     only m.onnx o.onnx
 }
@@ -93,9 +96,61 @@ case_full_disk()
     told "No space left on device"
     expect 2 "$BNFOLD" convert m.onnx -o disk/o.json
     expect 2 "$BNFOLD" run m.onnx -o disk/o.npz --samples=8
+    for settings in CALLS_NO_TMPFILE=1 CALLS_NO_TMPFILE=0; do
+        expect 2 "${calls[@]}" $settings "$BNFOLD" m.onnx -o disk/o.onnx --external-data=always
+        told "cannot write 'disk/o.onnx.data': No space left on device"
+        expect 2 "${calls[@]}" $settings "$BNFOLD" m.onnx -o disk/o.onnx --check=none
+        told "cannot write 'disk/o.onnx': No space left on device"
+    done
     [ "$(ls -A disk)" = o.onnx ] && [ "$(cat disk/o.onnx)" = old ] || say "the disk has: $(ls -A disk)"
     umount disk
     rmdir disk
+}
+
+# ---- calls that fail, are interrupted, or do half of what they are asked for
+
+case_every_call()
+{
+    "$PYTHON" "$root/tests/faults/calls.py" "$BNFOLD" "$work/calls.so" || wrong=1
+}
+
+case_short_calls()
+{
+    local settings
+    cp "$work/large.onnx" m.onnx
+    "$BNFOLD" m.onnx -o whole.onnx --external-data=always >/dev/null || say "no output to compare with"
+    for settings in CALLS_NO_TMPFILE=0 CALLS_NO_TMPFILE=1; do
+        expect 0 "${calls[@]}" CALLS_SHORT=1 $settings "$BNFOLD" m.onnx -o o.onnx --check=proof --threads=2
+        cmp o.onnx "$work/large.folded.onnx" || say "another output"
+        expect 0 "${calls[@]}" CALLS_SHORT=1 $settings "$BNFOLD" m.onnx -o o.onnx --external-data=always --check=proof
+        sed 's/o.onnx.data/whole.onnx.data/g' o.onnx | cmp -s - whole.onnx || cmp o.onnx.data whole.onnx.data ||
+            say "another output with side file"
+        expect 0 sh -c "cat m.onnx | ${calls[*]} CALLS_SHORT=1 $settings '$BNFOLD' - -o - --check=proof | cat >s.onnx"
+        cmp s.onnx "$work/large.folded.onnx" || say "another output on a pipe"
+    done
+    only m.onnx o.onnx o.onnx.data s.onnx whole.onnx whole.onnx.data
+}
+
+# A mapped file that loses its bytes under the program's hands.
+case_shortened_input()
+{
+    local file
+    for file in m.onnx m.onnx.data; do
+        cp "$work/large.onnx" l.onnx
+        "$BNFOLD" convert l.onnx -o m.onnx --external-data=always && rm l.onnx || say "no model to fold"
+        echo old >o.onnx
+        expect 2 "${calls[@]}" CALLS_SHORTEN=$file "$BNFOLD" m.onnx -o o.onnx --check=none
+        told "its disk failed, meanwhile"
+        expect 2 "${calls[@]}" CALLS_SHORTEN=$file CALLS_NO_TMPFILE=1 "$BNFOLD" check m.onnx m.onnx --check=proof
+        [ "$(cat o.onnx)" = old ] || say "the old file is gone"
+        only m.onnx m.onnx.data o.onnx
+    done
+}
+
+# A kernel that cannot look for a path below a folder only: side files are opened folder by folder.
+case_external_data_by_parts()
+{
+    "${calls[@]}" CALLS_NO_OPENAT2=1 "$PYTHON" "$root/tests/faults/external.py" "$BNFOLD" || wrong=1
 }
 
 # ---- folders
@@ -216,11 +271,27 @@ case_signals()
 {
     cp "$work/large.onnx" "$work/large.folded.onnx" "$work/small.onnx" .
     "$PYTHON" "$root/tests/faults/signals.py" "$BNFOLD" "$REPEAT" "$SEED" || wrong=1
+    # Where a file must have a name while it is written, a handler takes it away.
+    "${calls[@]}" CALLS_NO_TMPFILE=1 CALLS_STOP=1 \
+        "$PYTHON" "$root/tests/faults/signals.py" "$BNFOLD" "$((REPEAT / 4))" "$SEED" || wrong=1
     only large.folded.onnx large.onnx small.onnx
+}
+
+# What was to be ignored stays ignored, as under nohup.
+case_ignored_signal()
+{
+    cp "$work/large.onnx" m.onnx
+    (trap '' HUP && exec "${calls[@]}" CALLS_STOP=400 "$BNFOLD" m.onnx -o o.onnx --check=none) >/dev/null 2>stderr &
+    sleep 0.3
+    kill -HUP $!
+    wait $! || say "exit status $?: $(cat stderr)"
+    cmp o.onnx "$work/large.folded.onnx" || say "another output"
+    only m.onnx o.onnx
 }
 
 # ----
 
+"${CC:-cc}" -O1 -shared -fPIC -o "$work/calls.so" "$root/tests/faults/preload/calls.c" -ldl || exit 2
 cd "$root" && "$BNFOLD" convert models/tiny/conv_bn.json -o "$work/small.onnx" &&
     "$PYTHON" - "$work/large.onnx" <<'PYTHON' && "$BNFOLD" "$work/large.onnx" -o "$work/large.folded.onnx" --check=proof >/dev/null || exit 2
 import random

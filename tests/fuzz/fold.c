@@ -1,10 +1,12 @@
-/* Any bytes as a model that is folded, proved and written as the program does it. A fold that its own proof refutes is
+/* Any bytes as a model that is folded, proved and written as the program does it: to standard output, or in a folder where
+ * weights may lie in side files, which must not hold anything else afterwards. A fold that its own proof refutes is
  * a finding (unless ALLOW_REFUTED is in the environment), and so is one that changes when it is folded once more. */
 #define _GNU_SOURCE
 #include "fuzz/fuzz.h"
 
 #include "bnfold.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +45,94 @@ static bool fold(const struct fuzz_file *input, const struct bnfold_options *opt
     return false;
 }
 
+static char folder[] = "/tmp/bnfold-fuzz.XXXXXX";
+static const char *const files[] = {"m.onnx", "w.bin", "o.onnx", "o.onnx.data", "p.onnx", "p.onnx.data"};
+enum { path_room = 64, side_file = 1024 };
+
+static const char *in_folder(char *path, const char *name)
+{
+    snprintf(path, path_room, "%s/%s", folder, name);
+    return path;
+}
+
+static void clear(void)
+{
+    char path[path_room];
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        unlink(in_folder(path, files[i]));
+}
+
+static void leave(void)
+{
+    clear();
+    rmdir(folder);
+}
+
+static void put(const char *name, const void *bytes, size_t size)
+{
+    char path[path_room];
+    FILE *file = fopen(in_folder(path, name), "wb");
+    if (!file || fwrite(bytes, 1, size, file) != size || fclose(file) != 0)
+        bnf_bug("no file in the folder");
+}
+
+/* How many files the folder has; another than those that may be there is a finding. */
+static size_t files_there(void)
+{
+    DIR *all = opendir(folder);
+    size_t count = 0;
+    for (struct dirent *entry; all && (entry = readdir(all));) {
+        bool known = entry->d_name[0] == '.' && strchr("./", entry->d_name[1] ? entry->d_name[1] : '/');
+        count += !known;
+        for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+            known = known || strcmp(entry->d_name, files[i]) == 0;
+        if (!known)
+            bnf_bug("a file that is left behind");
+    }
+    if (all)
+        closedir(all);
+    return count;
+}
+
+/* Folds one file of the folder to another. True when the output is there. */
+static bool fold_in_folder(const char *from, const char *to, const struct bnfold_options *options)
+{
+    char input[path_room], output[path_room];
+    struct bnfold_report *report = NULL;
+    struct bnfold_error error = {.text = ""};
+    size_t before = files_there();
+    int status = bnfold_fold(in_folder(input, from), in_folder(output, to), options, &report, &error);
+    int verdict = status ? status : fuzz_print(report);
+    if (status)
+        fuzz_failure(status, error.text);
+    if (verdict == DIFFERENT && !(getenv("ALLOW_REFUTED") && *getenv("ALLOW_REFUTED")))
+        bnf_bug("a fold that its own proof refutes");
+    if (verdict != 0 && files_there() != before)
+        bnf_bug("a failure that leaves a file");
+    return verdict == 0;
+}
+
+static void fold_with_side_files(const uint8_t *data, size_t size)
+{
+    static const struct bnfold_options outside = {
+        .check = BNFOLD_CHECK_PROOF, .threads = 1, .external = BNFOLD_EXTERNAL_ALWAYS, .external_threshold = 1};
+    static const struct bnfold_options automatic = {.check = BNFOLD_CHECK_PROOF, .threads = 1, .external_threshold = 16};
+    static bool is_made;
+    float weights[side_file / sizeof(float)];
+    if (!is_made && (!mkdtemp(folder) || atexit(leave)))
+        bnf_bug("no folder");
+    is_made = true;
+    clear();
+    for (size_t i = 0; i < sizeof weights / sizeof *weights; i++)
+        weights[i] = 0.25f * (float)(i % 13) - 1;
+    put("m.onnx", data, size);
+    put("w.bin", weights, sizeof weights);
+    const struct bnfold_options *options = bnf_hash(data, size) & 8 ? &outside : &automatic;
+    if (fold_in_folder("m.onnx", "o.onnx", options))
+        (void)fold_in_folder("o.onnx", "p.onnx", options);
+    (void)files_there();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct bnfold_options all[] = {
@@ -51,6 +141,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         {.check = BNFOLD_CHECK_PROOF, .threads = 1, .keep_overridable = true, .leftover = BNFOLD_LEFTOVER_MUL_ADD},
         {.check = BNFOLD_CHECK_PROOF, .threads = 1, .leftover = BNFOLD_LEFTOVER_KEEP},
     };
+    if (bnf_hash(data, size) % 8 == 7) {
+        fold_with_side_files(data, size);
+        return 0;
+    }
     struct fuzz_file input = fuzz_file(data, size), first, second;
     /* The bytes choose, so that a saved input shows what it showed before. */
     const struct bnfold_options *options = &all[bnf_hash(data, size) % 8 % (sizeof all / sizeof *all)];

@@ -17,7 +17,7 @@ static const char *const foldable[] = {"BatchNormalization", "Conv", "ConvTransp
     "Split", "Slice", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Pad", "Resize", "DepthToSpace",
     "SpaceToDepth", "Identity", "Dropout", "Cast", "Constant", "Sum", "Neg", "InstanceNormalization",
     "LayerNormalization", "GroupNormalization", "LSTM", "GRU", "RNN", "Gather", "Einsum", "ReduceMean", "ReduceSum",
-    "DequantizeLinear", "QuantizeLinear", "Expand", "Tile", "If", "Loop", "Scan", "Shape", "ConstantOfShape"};
+    "DequantizeLinear", "QuantizeLinear", "QLinearConv", "ConvInteger", "QLinearMatMul", "Expand", "Tile", "If", "Loop", "Scan", "Shape", "ConstantOfShape"};
 
 static char *operator_name(struct tree *t)
 {
@@ -195,9 +195,45 @@ static void refit(struct tree *t, Onnx__TensorProto *tensor)
     tensor->has_data_location = false;
 }
 
+/* Its elements lie in the side file that the target keeps next to the model, or nearly so. */
+static void move_out(struct tree *t, Onnx__TensorProto *tensor)
+{
+    static const char *const keys[] = {"location", "offset", "length", "checksum"};
+    static const char *const places[] = {"w.bin", "w.bin", "w.bin", "./w.bin", "m.onnx", "../w.bin", "o.onnx.data"};
+    size_t count = 1 + rng_below(&t->rng, 3);
+    Onnx__StringStringEntryProto **list = bnf_arena_alloc(&t->arena, count, sizeof *list);
+    for (size_t i = 0; list && i < count; i++) {
+        const char *key = keys[rng_percent(&t->rng, 95) ? i : rng_below(&t->rng, 4)];
+        list[i] = bnf_arena_alloc(&t->arena, 1, sizeof **list);
+        if (!list[i])
+            return;
+        onnx__string_string_entry_proto__init(list[i]);
+        list[i]->key = bnf_arena_copy(&t->arena, key, strlen(key));
+        list[i]->value = i == 0 ? bnf_arena_format(&t->arena, "%s", places[rng_below(&t->rng, sizeof places / sizeof *places)])
+                                : bnf_arena_format(&t->arena, "%lld",
+                                      (long long)(rng_percent(&t->rng, 90) ? 4 * rng_range(&t->rng, 0, 64)
+                                                                           : mutate_number(t, 0)));
+        if (!list[i]->key || !list[i]->value)
+            return;
+    }
+    if (!list)
+        return;
+    tensor->external_data = list;
+    tensor->n_external_data = count;
+    tensor->has_data_location = true;
+    tensor->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+    tensor->has_raw_data = false;
+    tensor->n_float_data = tensor->n_double_data = tensor->n_int32_data = tensor->n_int64_data = 0;
+    tensor->n_uint64_data = tensor->n_string_data = 0;
+}
+
 void mutate_tensor(struct tree *t, Onnx__TensorProto *tensor)
 {
     static const int types[] = {1, 10, 11, 16, 7, 6, 2, 3, 9, 17, 22};
+    if (rng_percent(&t->rng, 4)) {
+        move_out(t, tensor);
+        return;
+    }
     switch (rng_below(&t->rng, 4)) {
     case 0:
         if (tensor->n_dims) {
