@@ -29,12 +29,14 @@ struct bnf_normal {
 #define BNF_LONGEST_CHAIN 32
 
 /* A value, and the values it is an affine map of, one step further back each. */
+struct bnf_link {
+    bnf_id value;
+    const struct bnf_normal *map; /* from this value to the first one */
+};
+
 struct bnf_chain {
     struct bnf_side *side;
-    struct {
-        bnf_id value;
-        const struct bnf_normal *map; /* from this value to the first one */
-    } links[BNF_LONGEST_CHAIN];
+    struct bnf_link links[BNF_LONGEST_CHAIN];
     unsigned count;
     bool ended;
 };

@@ -503,6 +503,30 @@ enum bnf_outcome bnf_relate_ends(struct bnf_prover *p, const bnf_id end[2],
 
 /* ---- values ---- */
 
+/* A convolution of one element is a link of a chain. Where the other chain ends in one that is none, they may be
+ * related nevertheless. */
+static bool relate_convolutions(struct bnf_prover *p, const struct bnf_chain chain[2], struct bnf_arena *arena,
+    const struct bnf_normal *out[2], struct bnf_tally *tally)
+{
+    for (int through = 0; through < 2; through++)
+        for (unsigned i = chain[through].count - 1; i-- > 0;) {
+            const struct bnf_normal *map[2];
+            struct bnf_core core[2];
+            struct bnf_tally inner = *tally;
+            bool cores = true;
+            for (int side = 0; side < 2; side++) {
+                const struct bnf_link *link = &chain[side].links[side == through ? i : chain[side].count - 1];
+                map[side] = link->map;
+                cores = cores && bnf_core_of(p, &p->side[side], link->value, &core[side]);
+            }
+            if (!cores || bnf_core_relate(p, core, map, arena, out, &inner) != BNF_EQUAL)
+                continue;
+            *tally = inner;
+            return true;
+        }
+    return false;
+}
+
 static enum bnf_outcome relate(struct bnf_prover *p, const bnf_id value[2],
     const struct bnf_normal *const map[2], struct bnf_arena *arena, const struct bnf_normal *out[2],
     struct bnf_tally *tally)
@@ -530,6 +554,8 @@ static enum bnf_outcome relate(struct bnf_prover *p, const bnf_id value[2],
         if (ends != BNF_EQUAL) {
             struct bnf_tally inner = *tally;
             enum bnf_outcome outcome = bnf_relate_ends(p, end, behind, arena, out, &inner);
+            if (outcome == BNF_UNKNOWN && relate_convolutions(p, chain, arena, out, tally))
+                return BNF_EQUAL;
             bool free = !map[0] && !map[1], both = behind[0] && behind[1];
             bool told = free && (plain == BNF_DIFFERENT || ends == BNF_DIFFERENT); /* by a pair of its own */
             if (outcome == BNF_EQUAL || (outcome == BNF_DIFFERENT && !told)) {

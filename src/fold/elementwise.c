@@ -63,7 +63,8 @@ static int read_operands(struct bnf_fold *fold, bnf_id node, struct operands *o,
     if (answer)
         return answer;
     *reason = BNF_REASON_DTYPE;
-    if (!bnf_dtype_is_float(o->tensor.dtype) || o->tensor.count == 0)
+    int dtype = g->values[o->computed].shape.dtype; /* another one would be an invalid model */
+    if (!bnf_dtype_is_float(o->tensor.dtype) || o->tensor.count == 0 || (dtype && dtype != o->tensor.dtype))
         return BNF_ANSWER_NO;
     o->rank = g->values[o->computed].shape.rank;
     o->first_axis = o->rank - (int)o->tensor.rank;

@@ -216,6 +216,15 @@ int bnf_plan_walk(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_site 
     return answer;
 }
 
+/* Nothing takes the affine: those that joined it are its inverse. */
+static bool cancels(const struct bnf_plan *plan)
+{
+    bool taken = plan->left_count || plan->extent == BNF_EXTENT_SCALE;
+    for (size_t i = 0; i < plan->move_count; i++)
+        taken = taken || plan->moves[i].absorbs;
+    return !taken;
+}
+
 static int note_nodes(struct bnf_fold *fold, const struct bnf_plan *plan, struct bnf_site *site, struct bnf_err *err)
 {
     site->into = bnf_arena_alloc(fold->arena, plan->move_count + 2, sizeof *site->into);
@@ -228,7 +237,8 @@ static int note_nodes(struct bnf_fold *fold, const struct bnf_plan *plan, struct
         const char *name = bnf_arena_copy(fold->arena, text, strlen(text));
         if (!name)
             return bnf_fail_memory(err);
-        if (plan->moves[i].absorbs)
+        size_t index;
+        if (plan->moves[i].absorbs || (cancels(plan) && bnf_fold_site(fold, plan->moves[i].node, &index)))
             site->into[site->into_count++] = name;
         else
             site->through[site->through_count++] = name;
@@ -265,8 +275,9 @@ static int apply_rest(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id x, bn
 }
 
 /* Nodes that joined the affine on its way are folded with it. */
-static void note_joined(struct bnf_fold *fold, const struct bnf_plan *plan, const struct bnf_site *site)
+static void note_joined(struct bnf_fold *fold, const struct bnf_plan *plan, struct bnf_site *site)
 {
+    const bool inverse = cancels(plan);
     for (size_t i = 0; i < plan->move_count; i++) {
         size_t index;
         struct bnf_site *joined = bnf_fold_site(fold, plan->moves[i].node, &index);
@@ -274,8 +285,8 @@ static void note_joined(struct bnf_fold *fold, const struct bnf_plan *plan, cons
             continue;
         joined->verdict = BNF_SITE_FOLDED;
         joined->direction = site->direction;
-        joined->into = site->into;
-        joined->into_count = site->into_count;
+        joined->into = inverse ? &site->name : site->into;
+        joined->into_count = inverse ? 1 : site->into_count;
         joined->reason = BNF_REASON_NONE;
         joined->detail = NULL;
     }

@@ -24,6 +24,8 @@ def main():
     wrong = 0
     for name in "SIGINT", "SIGTERM", "SIGHUP", "SIGKILL":
         number = getattr(signal, name)
+        if number != signal.SIGKILL:
+            signal.signal(number, signal.SIG_DFL)  # what a shell runs in the background ignores SIGINT
         draw = random.Random(f"{name} {seed}")
         stopped = replaced = killed = 0
         for i in range(repeat // 4 if name == "SIGHUP" else repeat):

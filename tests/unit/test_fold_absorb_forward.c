@@ -97,6 +97,10 @@ static const struct foldcase padding_cases[] = {
     {"double", "in c double 2,3,7,6; out z; init W double 4,3,3,3 rand; init s double 3 2 4 0.5\n"
         "init b double 3 zeros; init m double 3 0.25 0.25 0.25; init v double 3 1 1 1\n"
         "y = BatchNormalization(c, s, b, m, v) epsilon=0.0; z = Conv(y, W) pads=[1,1,1,1]\n", "y folded forward z"},
+    {"a kernel of one element, and a pool and a scale behind", "in c float 2,1,7,6; out u; init W float 1,1,1,1 1.75\n"
+        "init s float 1 1.5; init b float 1 0.3; init m float 1 -0.2; init v float 1 0.4; init k float () 2.3\n" NORM
+        "z = Conv(y, W) pads=[0,0,0,1]; p = MaxPool(z) kernel_shape=[1,2]; u = Mul(p, k)\n",
+        "y folded forward z; u folded back z"},
     {"an input normalized by scalars", "in x float 1,3,7,6; out z; init W float 4,3,3,3 rand; init f float () 0.45\n"
         "init e float () 0.225; q = Sub(x, f); y = Div(q, e); z = Conv(y, W) pads=[1,1,1,1]\n", FOLDED},
     {"two layers, each pads for itself", INPUT "out t; init V float 2,3,1,1 rand; init U float 2,3,3,3 rand; out r\n"
