@@ -265,45 +265,64 @@ static int commit_stream(struct bnf_output *output, struct bnf_err *err)
     return status;
 }
 
-/* Takes an older model out of the way whose side file is about to be replaced: it would read weights that are not its
- * own. Where to, NULL: there is none. */
-static int set_aside(const struct bnf_output *output, char **aside, struct bnf_err *err)
+/* A file that was there before, under another name for a while. */
+struct older {
+    char *path, *aside;
+};
+
+static int set_aside(struct older *older, const char *path, struct bnf_err *err)
 {
-    const char *path = output->file.path;
     size_t room = strlen(path) + 32;
-    *aside = NULL;
-    if (output->side_is_new || access(path, F_OK) != 0)
+    if (access(path, F_OK) != 0)
         return BNF_OK;
-    *aside = bnf_alloc(room, 1);
-    if (!*aside)
+    older->path = bnf_alloc(room, 1);
+    older->aside = bnf_alloc(room, 1);
+    if (!older->path || !older->aside) {
+        bnf_free(older->aside);
+        older->aside = NULL;
         return bnf_fail_memory(err);
-    snprintf(*aside, room, "%s.%ld.old", path, (long)getpid());
-    if (rename(path, *aside) != 0)
-        return bnf_fail(err, BNF_EIO, "cannot replace '%s': %s", path, strerror(errno));
-    return BNF_OK;
+    }
+    snprintf(older->path, room, "%s", path);
+    snprintf(older->aside, room, "%s.%ld.old", path, (long)getpid());
+    if (rename(older->path, older->aside) == 0)
+        return BNF_OK;
+    int reason = errno;
+    bnf_free(older->aside); /* nothing is there */
+    older->aside = NULL;
+    return bnf_fail(err, BNF_EIO, "cannot replace '%s': %s", path, strerror(reason));
 }
 
-/* The side file, then the model. Whoever looks in between finds no model, and never one with another's weights. */
+/* Brings it back, or lets it go. */
+static void settle_older(struct older *older, bool back)
+{
+    if (older->aside && back)
+        rename(older->aside, older->path);
+    else if (older->aside)
+        unlink(older->aside);
+    bnf_free(older->path);
+    bnf_free(older->aside);
+}
+
+/* The side file, then the model. Older ones go out of the way before, the model first: whoever looks in between finds no
+ * model, and never one with another's weights. When something fails they come back. */
 static int commit_pair(struct bnf_output *output, bool flush, struct bnf_err *err)
 {
-    char *aside;
+    struct older model = {0}, side = {0};
     sigset_t before;
     bnf_signals_hold(&before);
-    int status = set_aside(output, &aside, err);
-    if (!status) {
+    int status = output->side_is_new ? BNF_OK : set_aside(&model, output->file.path, err);
+    if (!status && !output->side_is_new)
+        status = set_aside(&side, output->side_path, err);
+    if (!status)
         status = bnf_out_commit(&output->side, flush, err);
-        if (status && aside)
-            rename(aside, output->file.path);
-        else if (!status && aside)
-            unlink(aside);
-        if (!status) {
-            status = bnf_out_commit(&output->file, flush, err);
-            if (status && output->side_is_new) /* without its model it is of no use */
-                unlink(output->side_path);
-        }
+    if (!status) {
+        status = bnf_out_commit(&output->file, flush, err);
+        if (status) /* without its model it is of no use */
+            unlink(output->side_path);
     }
+    settle_older(&side, status != BNF_OK);
+    settle_older(&model, status != BNF_OK);
     bnf_signals_release(&before);
-    bnf_free(aside);
     return status;
 }
 
