@@ -64,7 +64,7 @@ struct bnf_walk {
     size_t extent[bnf_most_rank], stride[bnf_most_rank], index[bnf_most_rank];
 };
 
-/* Puts the walk at a linear index. */
+/* Puts the walk at a linear index; no extent is 0. */
 void bnf_walk_at(struct bnf_walk *walk, size_t index);
 
 /* Moves on by one; after the last position it is at the first again and the answer is false. */

@@ -2,6 +2,7 @@
 #include "fold/state.h"
 
 #include "graph/attr.h"
+#include "onnx/dtype.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -88,8 +89,38 @@ static int refuse_operator(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id 
         "%s '%s' %s is not linear", op, text, back ? "in front of it" : "behind it");
 }
 
-/* What every rule takes for granted: slots are filled that the standard requires, and no attribute is one that a
- * function's caller gives, which would read as its default. */
+/* Operators whose float inputs may be of several types. */
+static bool mixes_types(const struct bnf_graph *g, bnf_id node)
+{
+    static const char *const mixed[] = {"BatchNormalization", "DequantizeLinear", "RMSNormalization", "Resize",
+        "SimplifiedLayerNormalization", "Upsample"};
+    for (size_t i = 0; i < sizeof mixed / sizeof *mixed; i++)
+        if (bnf_node_is(g, node, mixed[i]))
+            return true;
+    return false;
+}
+
+/* What a node of all others reads is of one float type: it would compute nothing otherwise. */
+static int check_types(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node)
+{
+    const struct bnf_graph *g = fold->graph;
+    int first = 0;
+    char text[256];
+    for (uint32_t slot = 0; slot < g->nodes[node].input_count && !mixes_types(g, node); slot++) {
+        bnf_id value = bnf_node_input(g, node, slot);
+        int dtype = value == BNF_NONE ? 0 : g->values[value].shape.dtype;
+        if (!dtype || !bnf_dtype_is_float(dtype))
+            continue;
+        if (first && dtype != first)
+            return bnf_refuse(fold, plan, BNF_REASON_DTYPE, "%s '%s' reads %s and %s", g->nodes[node].proto->op_type,
+                bnf_node_text(g, node, text, sizeof text), bnf_dtype_name(first), bnf_dtype_name(dtype));
+        first = dtype;
+    }
+    return BNF_ANSWER_YES;
+}
+
+/* What every rule takes for granted: slots are filled that the standard requires, floats are of one type, and no attribute
+ * is one that a function's caller gives, which would read as its default. */
 static int check_node(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct bnf_rule *rule)
 {
     const struct bnf_graph *g = fold->graph;
@@ -105,7 +136,7 @@ static int check_node(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
             return bnf_refuse(fold, plan, BNF_REASON_SHAPE_UNKNOWN, "%s '%s' lacks its output %u", rule->op_type,
                 bnf_node_text(g, node, text, sizeof text), slot);
     if (!name)
-        return BNF_ANSWER_YES;
+        return check_types(fold, plan, node);
     return bnf_refuse(fold, plan, BNF_REASON_IN_FUNCTION,
         "attribute '%s' of %s '%s' comes from the caller of the function", name,
         fold->graph->nodes[node].proto->op_type, bnf_node_text(fold->graph, node, text, sizeof text));

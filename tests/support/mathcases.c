@@ -14,6 +14,7 @@ static const struct math_case reductions[] = {
     {"sum of nothing",
         "init a int64 1 1; in x float 2,0; out y; out z; y = ReduceSum(x, a); z = ReduceMax(x) axes=[1]", "",
         "2,1: 0 0; 2,1: -inf -inf"},
+    {"integers over no elements", "init a int64 1 1; in x int64 2,0; out y; y = ReduceSum(x, a)", "", "2,1: 0 0"},
     {"mean", "in x float 2,3; out y; y = ReduceMean(x) axes=[1]", "1 -2 3 0.5 4 -1",
         "2,1: 0.666666666666667 1.16666666666667"},
     {"axes as input", "opset 18; init a int64 1 0; in x float 2,3; out y; y = ReduceMean(x, a) keepdims=0",

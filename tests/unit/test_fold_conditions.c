@@ -57,6 +57,8 @@ static const struct foldcase layer_cases[] = {
         "u = ConvTranspose(x, W, B); c = Identity(u)\n" NORM, "y lowered bias-dynamic"},
     {"ConvTranspose, another axis", "in x float 2,3,2,5; out y; init W float 3,4,3,3 rand\n" BN(4)
         "u = ConvTranspose(x, W); c = Transpose(u) perm=[0,2,1,3]\n" NORM, "y lowered axis-mismatch"},
+    {"Conv, weights of another type", "in x double 2,3,5,6; out y; init W float 4,3,1,1 rand\n" BN(4)
+        "c = Conv(x, W)\n" NORM, "y lowered dtype", {0}, true, .in_double = "y folded back c"},
     {"Conv, VALID", "in x float 2,3,5,6; out y; init W float 4,3,3,3 rand\n" BN(4)
         "c = Conv(x, W) auto_pad='VALID'\n" NORM, "y folded back c"},
     {"Conv, SAME_LOWER", "in x float 2,3,5,6; out y; init W float 4,3,2,2 rand\n" BN(4)

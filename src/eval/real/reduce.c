@@ -226,7 +226,8 @@ static void reduce_integers(
         int64_t s = start_integer(kind, x->dtype);
         double sum = 0;
         bnf_walk_at(&kept, result);
-        bnf_walk_at(&reduced, 0);
+        if (plan->each)
+            bnf_walk_at(&reduced, 0);
         for (size_t i = 0; i < plan->each; i++, bnf_walk_next(&reduced)) {
             size_t place = kept.offset + reduced.offset;
             double number = bnf_array_at(x, place);
