@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { most_steps = 8 };
+
 static enum bnf_outcome compare_constants(
     struct bnf_prover *p, const struct bnf_tensor *ref, const struct bnf_tensor *new)
 {
@@ -39,8 +41,23 @@ static bool fits(const struct bnf_normal *map, const struct bnf_tensor *t)
     return true;
 }
 
+/* Stored tensors that a constant is computed from, each of which is off by a rounding; *steps bounds the search. */
+static unsigned count_stored(const struct bnf_graph *g, bnf_id value, unsigned *steps)
+{
+    bnf_id node = g->values[value].producer;
+    unsigned count = 0;
+    for (uint32_t slot = 0; node != BNF_NONE && *steps && slot < g->nodes[node].input_count; slot++) {
+        bnf_id input = bnf_node_input(g, node, slot);
+        if (input == BNF_NONE || !bnf_dtype_is_float(g->values[input].shape.dtype))
+            continue;
+        --*steps;
+        count += count_stored(g, input, steps);
+    }
+    return count ? count : 1;
+}
+
 /* A constant that an affine was worked into. */
-enum bnf_outcome bnf_mapped_constants_compare(struct bnf_prover *p, const struct bnf_tensor *const t[2],
+enum bnf_outcome bnf_mapped_constants_compare(struct bnf_prover *p, bnf_id new, const struct bnf_tensor *const t[2],
     const struct bnf_normal *const map[2], struct bnf_tally *tally)
 {
     if (!map[0] && !map[1])
@@ -52,7 +69,9 @@ enum bnf_outcome bnf_mapped_constants_compare(struct bnf_prover *p, const struct
     }
     if (!fits(map[0], t[0]) || !fits(map[1], t[1]))
         return BNF_UNKNOWN;
-    unsigned tensors = 1 + (map[1] ? map[1]->scale_tensors + map[1]->shift_tensors : 0);
+    unsigned steps = most_steps;
+    unsigned tensors = count_stored(&p->side[BNF_NEW].graph, new, &steps) +
+                       (map[1] ? map[1]->scale_tensors + map[1]->shift_tensors : 0);
     struct bnf_twin walk;
     bnf_twin_start(&walk, t[0]->rank > BNF_MAP_RANK ? 0 : (int)t[0]->rank, t[0]->dims, map[0], map[1]);
     for (size_t i = 0; i < t[0]->count; i++, bnf_twin_next(&walk)) {

@@ -448,7 +448,7 @@ static enum bnf_outcome compare_ends(
         return BNF_DIFFERENT;
     }
     if (constant[0] && constant[1])
-        return bnf_mapped_constants_compare(p, constant, map, tally);
+        return bnf_mapped_constants_compare(p, end[1], constant, map, tally);
     if (is_broken_apart(p, end[0], end[1]))
         return BNF_DIFFERENT;
     if (takes && (outcome = bnf_core_compare(p, core, map, tally)) != BNF_UNKNOWN)

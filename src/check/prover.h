@@ -446,8 +446,8 @@ bool bnf_called_makes_up(struct bnf_prover *p, const bnf_id node[2]);
 enum bnf_purity { BNF_PURE = 1, BNF_STRANGE, BNF_DRAWS };
 enum bnf_purity bnf_purity_of(struct bnf_prover *p, struct bnf_side *side, bnf_id node);
 
-/* Two constants of the same type and shape, each under a map of its own (NULL: none). */
-enum bnf_outcome bnf_mapped_constants_compare(struct bnf_prover *p, const struct bnf_tensor *const t[2],
+/* Two constants of the same type and shape, each under a map of its own (NULL: none). new: the candidate's value. */
+enum bnf_outcome bnf_mapped_constants_compare(struct bnf_prover *p, bnf_id new, const struct bnf_tensor *const t[2],
     const struct bnf_normal *const map[2], struct bnf_tally *tally);
 
 /* Two constants that are no numbers: strings, sparse tensors, types without values here. */

@@ -437,12 +437,12 @@ static enum bnf_outcome relate_nodes(struct bnf_prover *p, const bnf_id end[2],
 }
 
 /* Different constants of one shape are different scales of ones. */
-static enum bnf_outcome relate_constants(struct bnf_prover *p, const struct bnf_tensor *const t[2],
+static enum bnf_outcome relate_constants(struct bnf_prover *p, bnf_id new, const struct bnf_tensor *const t[2],
     const struct bnf_normal *const map[2], struct bnf_arena *arena, const struct bnf_normal *out[2],
     struct bnf_tally *tally)
 {
     struct bnf_tally inner = *tally;
-    enum bnf_outcome outcome = bnf_mapped_constants_compare(p, t, map, &inner);
+    enum bnf_outcome outcome = bnf_mapped_constants_compare(p, new, t, map, &inner);
     const struct bnf_normal *scaled[2] = {NULL, NULL};
     if (outcome == BNF_EQUAL)
         *tally = inner;
@@ -488,7 +488,7 @@ enum bnf_outcome bnf_relate_ends(struct bnf_prover *p, const bnf_id end[2],
         cores = cores && bnf_core_of(p, &p->side[i], end[i], &core[i]);
     }
     if (constant[0] && constant[1])
-        return relate_constants(p, constant, map, arena, out, tally);
+        return relate_constants(p, end[1], constant, map, arena, out, tally);
     char text[200];
     for (int i = 0; i < 2; i++)
         if (bnf_misfits(p, &p->side[i], p->side[i].graph.values[end[i]].producer, text, sizeof text))
