@@ -197,10 +197,10 @@ int bnf_site_read(struct bnf_fold *fold, size_t index, struct bnf_err *err)
         answer = check_mode(fold, site);
     if (!answer)
         answer = check_input(fold, site);
-    const struct bnf_shape *shape = NULL;
     size_t channels = 0;
-    if (!answer) {
-        shape = &g->values[bnf_node_input(g, site->node, 0)].shape;
+    const bnf_id ends[] = {bnf_node_input(g, site->node, 0), bnf_node_output(g, site->node, 0)};
+    for (size_t i = 0; !answer && !channels && i < sizeof ends / sizeof *ends; i++) {
+        const struct bnf_shape *shape = &g->values[ends[i]].shape;
         if (shape->rank >= 2 && shape->dims[1] > 0)
             channels = (size_t)shape->dims[1];
     }
