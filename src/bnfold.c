@@ -403,8 +403,10 @@ static int run(struct job *job, enum bnf_command command, struct bnf_err *err)
     if (status || command == BNF_COMMAND_PLAN || job->report->strict_failed)
         return status;
     status = write_folded(job, err);
-    if (!status && job->options->heal && job->options->check != BNFOLD_CHECK_NONE)
+    if (!status && job->options->heal && job->options->check != BNFOLD_CHECK_NONE) {
+        job->report->heal_tried = true;
         status = heal(job, err);
+    }
     return status || job->report->strict_failed ? status : deliver(job, err);
 }
 

@@ -98,6 +98,7 @@ struct bnfold_report {
     uint64_t seed;
     struct bnf_report_healed *healed;
     size_t healed_count;
+    bool heal_tried; /* --heal was given */
     enum bnf_verdict verdict;
     bool by_runs;      /* not proved, but the runs agree */
     bool run_required; /* proved, but the runs are incomplete and --require-run was given */

@@ -77,7 +77,9 @@ static void print_sentence(struct bnf_page *page, const struct bnfold_report *re
     const struct bnf_report_totals *bn = &report->batchnorms;
     const char *written = report->command != BNF_COMMAND_FOLD ? ""
                           : report->output.path               ? "; written all the same (--keep-failed)"
-                                                              : "; nothing was written";
+                          : report->heal_tried || report->strict_failed || report->run_required
+                              ? "; nothing was written"
+                              : "; nothing was written (--heal leaves alone what does not pass)";
     if (report->strict_failed) {
         bnf_page_paint(page, BNF_PAGE_RED, "not strict");
         bnf_page_putf(page, ": %zu BatchNormalization %s (--strict)%s", bn->kept,
