@@ -172,7 +172,7 @@ static bool is_pointwise(struct bnf_fold *fold, bnf_id node, const struct bnf_te
 struct padding {
     int64_t *pads; /* of every axis: begins, then ends */
     size_t count;
-    double value;
+    double value, exact; /* rounded to dtype, and as it may have to be mapped further */
     int dtype;
 };
 
@@ -227,8 +227,10 @@ static int find_value(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
                 "channel %zu of the affine has scale 0, so that no other value than the zeros that Conv '%s' pads with "
                 "could take their place", c, text);
         double value = bnf_round(padding->dtype, -a->shift[c] / a->scale[c]);
-        if (c == 0)
+        if (c == 0) {
             padding->value = value;
+            padding->exact = -a->shift[c] / a->scale[c];
+        }
         if (value != padding->value)
             return bnf_refuse(fold, plan, BNF_REASON_PADDING,
                 "Conv '%s' pads with zeros; another value could take their place if -shift/scale were equal on all "
@@ -286,7 +288,7 @@ static int give_pads(struct bnf_fold *fold, bnf_id pad, const struct padding *pa
     bnf_id pads;
     if (!value || !numbers || !pads_name || !value_name)
         return bnf_fail_memory(err);
-    value->dense[0] = padding->value;
+    value->dense[0] = padding->exact;
     memcpy(numbers, padding->pads, padding->count * sizeof *numbers);
     int status =
         bnf_edit_initializer(g, g->nodes[pad].scope, pads_name, BNF_DTYPE_INT64, &extent, 1, &pads, err);

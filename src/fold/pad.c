@@ -143,14 +143,15 @@ static int read_filling(struct bnf_fold *fold, struct bnf_plan *plan, const stru
         t->proto->op_type, t->text);
 }
 
-/* What the filling becomes on a channel, rounded to its type. */
+/* What the filling becomes on a channel. */
 static double become(const struct bnf_through *t, const struct filling *f, size_t c)
 {
     double s = t->affine.scale[c], shift = t->affine.shift[c];
-    return bnf_round(f->dtype, t->back ? s * f->number + shift : (f->number - shift) / s);
+    return t->back ? s * f->number + shift : (f->number - shift) / s;
 }
 
-/* One number serves all channels. */
+/* One number serves all channels, once it is rounded; where it goes into a constant it is not, since another affine may
+ * map it further. */
 static int map_filling(struct bnf_fold *fold, struct bnf_plan *plan, const struct bnf_through *t,
     const struct filling *f, double *out)
 {
@@ -158,15 +159,16 @@ static int map_filling(struct bnf_fold *fold, struct bnf_plan *plan, const struc
     for (size_t c = 0; !t->back && c < a->channels; c++)
         if (a->scale[c] == 0)
             return bnf_refuse(fold, plan, BNF_REASON_ZERO_SCALE, "channel %zu of the affine has scale 0", c);
-    *out = become(t, f, 0);
+    double rounded = bnf_round(f->dtype, become(t, f, 0));
+    *out = f->by_input ? become(t, f, 0) : rounded;
     for (size_t c = 1; c < a->channels; c++)
-        if (become(t, f, c) != *out)
+        if (bnf_round(f->dtype, become(t, f, c)) != rounded)
             return bnf_refuse(fold, plan, BNF_REASON_PADDING,
                 "%s '%s' pads with %.6g, which would become %.6g on channel 0 and %.6g on channel %zu",
-                t->proto->op_type, t->text, f->number, *out, become(t, f, c), c);
+                t->proto->op_type, t->text, f->number, rounded, bnf_round(f->dtype, become(t, f, c)), c);
     if (*out == f->number)
         return BNF_ANSWER_YES;
-    if (!isfinite(*out))
+    if (!isfinite(rounded))
         return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW,
             "the value that %s '%s' pads with would not fit %s", t->proto->op_type, t->text,
             bnf_dtype_name(f->dtype));
