@@ -244,6 +244,8 @@ static enum bnf_outcome carry(struct passage *w, const struct bnf_normal *out[2]
     bool done = forward_both(w, behind);
     if (!done)
         level(w, ALL, dtype, tally);
+    if (!done && !(done = forward_both(w, behind)) && !sums)
+        level(w, SCALES, dtype, tally);
     if (!done && !(done = forward_both(w, behind)))
         level(w, SIGNS, dtype, tally);
     if (!done && !(done = forward_both(w, behind)))

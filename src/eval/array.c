@@ -217,16 +217,12 @@ struct bnf_array *bnf_array_from_tensor(struct bnf_budget *budget, const struct 
     return a;
 }
 
-double bnf_array_at(const struct bnf_array *array, size_t index)
+double bnf_array_integer_at(const struct bnf_array *array, size_t index)
 {
-    if (array->kind == BNF_KIND_INT) {
-        int64_t number = ((const int64_t *)array->data)[index];
-        return array->dtype == BNF_DTYPE_UINT64 ? (double)(uint64_t)number : (double)number;
-    }
-    if (array->kind != BNF_KIND_REAL)
+    if (array->kind != BNF_KIND_INT)
         bnf_bug("only numbers have a value as a double");
-    return array->precision == BNF_PRECISION_FLOAT ? (double)((const float *)array->data)[index]
-                                                   : ((const double *)array->data)[index];
+    int64_t number = ((const int64_t *)array->data)[index];
+    return array->dtype == BNF_DTYPE_UINT64 ? (double)(uint64_t)number : (double)number;
 }
 
 void bnf_array_round(struct bnf_array *array)

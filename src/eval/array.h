@@ -72,8 +72,17 @@ void bnf_array_drop(struct bnf_budget *budget, struct bnf_array *array);
 struct bnf_array *bnf_array_from_tensor(struct bnf_budget *budget, const struct bnf_tensor *tensor,
     enum bnf_precision precision);
 
+/* Element `index` of an INT array as a double. */
+double bnf_array_integer_at(const struct bnf_array *array, size_t index);
+
 /* Element `index` of a REAL or INT array as a double. */
-double bnf_array_at(const struct bnf_array *array, size_t index);
+static inline double bnf_array_at(const struct bnf_array *array, size_t index)
+{
+    if (array->kind != BNF_KIND_REAL)
+        return bnf_array_integer_at(array, index);
+    return array->precision == BNF_PRECISION_FLOAT ? (double)((const float *)array->data)[index]
+                                                   : ((const double *)array->data)[index];
+}
 
 /* Rounds the elements of a REAL array of float16 or bfloat16 to these types, in place: what storage between two
  * operators does. Other arrays stay as they are. */

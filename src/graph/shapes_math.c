@@ -250,9 +250,12 @@ void bnf_shape_top_k(const struct bnf_op *op)
 /* Further outputs, in training, are statistics of the channels. */
 void bnf_shape_batch_norm(const struct bnf_op *op)
 {
-    struct bnf_dims x = bnf_op_input(op, 0), channels = {.dtype = bnf_op_input(op, 3).dtype, .rank = 1};
+    struct bnf_dims x = bnf_op_input(op, 0), scale = bnf_op_input(op, 1);
+    struct bnf_dims channels = {.dtype = bnf_op_input(op, 3).dtype, .rank = 1};
     if (!x.dtype && op->opset < 15) /* one type for all of them; parameters may have their own since */
-        x.dtype = bnf_op_input(op, 1).dtype;
+        x.dtype = scale.dtype;
+    if (x.rank > 1 && x.dims[1] < 0 && scale.rank == 1 && scale.dims[0] >= 0) /* as a Conv's weights would tell */
+        x.dims[1] = scale.dims[0];
     bnf_op_output(op, 0, &x);
     channels.dims[0] = x.rank > 1 ? x.dims[1] : BNF_DIM_UNKNOWN;
     for (uint32_t slot = 1; slot < op->all->graph->nodes[op->node].output_count; slot++)

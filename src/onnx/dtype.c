@@ -99,41 +99,41 @@ double bnf_dtype_tiny(int dtype)
     return ldexp(1.0, format_of(dtype).tiny_exponent);
 }
 
+enum { double_fraction = 52, double_bias = 1023 }; /* of IEEE 754's binary64 */
+
 static double half_to_double(uint16_t half)
 {
-    int exponent = half >> 10 & 31;
-    double fraction = half & 1023;
-    double value = exponent == 31  ? (fraction != 0 ? (double)NAN : (double)INFINITY)
-                   : exponent == 0 ? ldexp(fraction, -24)
-                                   : ldexp(fraction + 1024, exponent - 25);
+    uint64_t exponent = half >> 10 & 31, fraction = half & 1023;
+    double value;
+    if (exponent == 0) {
+        value = (double)fraction * 0x1p-24;
+    } else {
+        uint64_t wide = exponent == 31 ? 2 * double_bias + 1 : exponent - 15 + double_bias;
+        uint64_t bits = wide << double_fraction | fraction << (double_fraction - 10);
+        memcpy(&value, &bits, sizeof value);
+    }
     return half & 0x8000 ? -value : value;
 }
 
 /* Rounds a double to a 16-bit format with `precision` bits and the given exponent width, ties to even. */
 static uint16_t narrow(double value, int precision, int exponent_bits)
 {
-    int fraction_bits = precision - 1;
-    int bias = (1 << (exponent_bits - 1)) - 1;
-    uint16_t sign = signbit(value) ? 0x8000 : 0;
-    uint16_t infinity = (uint16_t)(((1 << exponent_bits) - 1) << fraction_bits);
+    int fraction_bits = precision - 1, bias = (1 << (exponent_bits - 1)) - 1;
+    uint64_t infinity = (uint64_t)((1 << exponent_bits) - 1) << fraction_bits, bits;
+    memcpy(&bits, &value, sizeof bits);
+    uint16_t sign = (uint16_t)(bits >> 63 << 15);
     if (isnan(value))
         return (uint16_t)(sign | infinity | 1u << (fraction_bits - 1));
-    double magnitude = fabs(value);
-    if (isinf(magnitude))
-        return (uint16_t)(sign | infinity);
-    if (magnitude == 0)
-        return sign;
-    int exponent; /* magnitude = f·2^exponent, 0.5 ≤ f < 1 */
-    frexp(magnitude, &exponent);
-    if (exponent > bias + 2)
-        return (uint16_t)(sign | infinity);
-    int lowest = 1 - bias - fraction_bits; /* exponent of the smallest subnormal */
-    int unit = exponent - precision > lowest ? exponent - precision : lowest;
-    double scaled = nearbyint(ldexp(magnitude, -unit)); /* exact scaling, one rounding */
-    /* scaled counts units; a carry into the next binade falls out of the addition below. */
-    unsigned field = unit == lowest && scaled < ldexp(1.0, fraction_bits)
-                         ? (unsigned)scaled
-                         : ((unsigned)(unit - lowest) << fraction_bits) + (unsigned)scaled;
+    int exponent = (int)(bits >> double_fraction & 0x7ff) - double_bias, least = 1 - bias;
+    uint64_t one = (uint64_t)1 << double_fraction, significand = (bits & (one - 1)) | one;
+    int dropped = double_fraction - fraction_bits + (exponent < least ? least - exponent : 0);
+    if (dropped > double_fraction + 1)
+        return sign; /* less than half of the smallest subnormal, zero among them */
+    uint64_t field = significand >> dropped, rest = significand & (((uint64_t)1 << dropped) - 1);
+    uint64_t half = (uint64_t)1 << (dropped - 1);
+    field += rest > half || (rest == half && (field & 1)); /* a carry into the next binade is as it should be */
+    if (exponent > least) /* the leading one is the first step of the exponent's field */
+        field += (uint64_t)(exponent - least) << fraction_bits;
     return (uint16_t)(sign | (field >= infinity ? infinity : field));
 }
 

@@ -20,7 +20,7 @@ enum { DIFFERENT = 1 };
 /* A model that no evaluator takes has no function that a fold could change: its shapes or types contradict each other. */
 static bool can_be_run(const char *path)
 {
-    const struct bnf_run_options options = {.samples = 1, .threads = 1, .memory = 256 << 20};
+    const struct bnf_run_options options = {.samples = 1, .threads = 1, .memory = 64 << 20};
     struct bnf_model models[2] = {0};
     struct bnf_run run = {0};
     bool runs = false;

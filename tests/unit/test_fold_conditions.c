@@ -57,6 +57,9 @@ static const struct foldcase layer_cases[] = {
         "u = ConvTranspose(x, W, B); c = Identity(u)\n" NORM, "y lowered bias-dynamic"},
     {"ConvTranspose, another axis", "in x float 2,3,2,5; out y; init W float 3,4,3,3 rand\n" BN(4)
         "u = ConvTranspose(x, W); c = Transpose(u) perm=[0,2,1,3]\n" NORM, "y lowered axis-mismatch"},
+    {"LayerNormalization, two signs around a MaxPool", "opset 17; in x float 3,2,4,5; out y; init k float 2,4,5 rand\n"
+        "init s float 2 -1.5 -0.5; init b float 2 0.3 0.2; init m float 2 0.1 -0.4; init v float 2 pos\n"
+        "l = LayerNormalization(x, k) axis=1; p = MaxPool(l) kernel_shape=[2,1]; c = Neg(p)\n" NORM, "y folded back l"},
     {"Conv, weights of another type", "in x double 2,3,5,6; out y; init W float 4,3,1,1 rand\n" BN(4)
         "c = Conv(x, W)\n" NORM, "y lowered dtype", {0}, true, .in_double = "y folded back c"},
     {"Conv, VALID", "in x float 2,3,5,6; out y; init W float 4,3,3,3 rand\n" BN(4)
@@ -192,6 +195,8 @@ static const struct foldcase forward_cases[] = {
 };
 
 static const struct foldcase lower_cases[] = {
+    {"an open extent that the statistics tell", "in x float N,C,5; out z; init k float 4,1 zeros\n" BN(4)
+        "c = Relu(x)\n" NORM "p = Relu(y); d = Sub(p, k); z = Relu(d)\n", "y lowered producer-not-linear; d dropped"},
     {"three axes", "in x float 2,4,5; out y\n" BN(4) "c = Relu(x)\n" NORM, "y lowered producer-not-linear", .operators = "Relu Conv"},
     {"five axes, float16", "in x float16 2,4,5,3,2; out y; init s float16 4 rand; init b float16 4 rand; init m float16 4 rand\n"
         "init v float16 4 pos; c = Relu(x)\n" NORM, "y lowered producer-not-linear", .operators = "Relu Conv"},
