@@ -141,7 +141,7 @@ int bnf_runner_draw_again(struct bnf_runner *r, struct bnf_err *err)
             continue;
         /* An output of type double is judged by the runs in double: so are its draws. */
         enum bnf_precision precision =
-            m->dtype == BNF_DTYPE_DOUBLE ? BNF_PRECISION_DOUBLE : BNF_PRECISION_FLOAT;
+            (m->real ? m->dtype == BNF_DTYPE_DOUBLE : r->wide) ? BNF_PRECISION_DOUBLE : BNF_PRECISION_FLOAT;
         if (!dice[precision].stored)
             status = open_dice(r, &dice[precision], BNF_RUN_REF, precision, sample, err);
         if (!status)

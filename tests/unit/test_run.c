@@ -54,6 +54,16 @@ static void run_case(const struct run_case *c)
 
 #define CONV "in x float N,2,4,4; out y; init W float 2,2,1,1 1 2 3 4\n"
 
+#define LABELLED(weights)                                                     \
+    "in x float 64,1; out y; init l int64 3 7 8 9; init W float 1,3 " weights \
+    "\np = MatMul(x, W); i = ArgMax(p) axis=1 keepdims=0; "
+#define TIE LABELLED("3 3 -3")
+#define ANOTHER_TIE LABELLED("3 3.0000002 -3")
+#define NO_TIE LABELLED("3 -3 2")
+#define COUNTED "in x float 64; out y\n"
+#define COUNT "p = Mul(x, k); t = Add(x, x); q = Add(t, x); g = Greater(p, q); y = NonZero(g)"
+#define ABOVE "p = Mul(x, k); init h float 1 1.5; g = Greater(p, h); y = NonZero(g)"
+
 static void test_runs(void **state)
 {
     (void)state;
@@ -132,6 +142,14 @@ static void test_runs(void **state)
             "in x float 64,1; out y; init W float 1,3 3 3 -3; p = MatMul(x, W); y = ArgMax(p) axis=1",
             "in x float 64,1; out y; init W float 1,3 3 3.0000002 -3; p = MatMul(x, W); y = ArgMax(p) axis=1",
             AGREES, NULL, NULL, false, 152},
+        {"labels that follow from near ties", TIE "y = Gather(l, i)", ANOTHER_TIE "y = Gather(l, i)", AGREES,
+            NULL, NULL, false, 152},
+        {"labels that follow from other weights", TIE "y = Gather(l, i)", NO_TIE "y = Gather(l, i)",
+            DIFFERENT, "elements differ", "p", false, 0},
+        {"a count that follows from near ties", COUNTED "init k float 1 3\n" COUNT,
+            COUNTED "init k float 1 3.0000002\n" COUNT, OPEN, NULL, NULL, false, 4},
+        {"a count that follows from other weights", COUNTED "init k float 1 3\n" ABOVE,
+            COUNTED "init k float 1 3.1\n" ABOVE, DIFFERENT, "instead of", NULL, false, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         run_case(&cases[i]);
