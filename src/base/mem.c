@@ -42,6 +42,11 @@ void bnf_free(void *block)
     free(block);
 }
 
+bool bnf_same_bytes(const void *a, const void *b, size_t size)
+{
+    return size == 0 || memcmp(a, b, size) == 0;
+}
+
 bool bnf_reserve(void *array, size_t *capacity, size_t need, size_t size)
 {
     if (need <= *capacity)

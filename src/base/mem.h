@@ -20,6 +20,9 @@ void bnf_free(void *block);
  * it was. The caller frees the array with bnf_free. */
 bool bnf_reserve(void *array, size_t *capacity, size_t need, size_t size);
 
+/* The same `size` bytes? Where there are none, either may be NULL. */
+bool bnf_same_bytes(const void *a, const void *b, size_t size);
+
 /* A region whose blocks all die together. */
 struct bnf_arena {
     struct bnf_arena_block *blocks; /* newest first */

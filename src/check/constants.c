@@ -1,6 +1,8 @@
 /* Two constants, and two that affines were worked into. */
 #include "check/prover.h"
 
+#include "base/mem.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -13,7 +15,7 @@ static enum bnf_outcome compare_constants(
         return BNF_EQUAL;
     char left[128], right[128];
     if (ref->dtype != new->dtype || ref->rank != new->rank || ref->bytes != new->bytes ||
-        (ref->rank && memcmp(ref->dims, new->dims, ref->rank * sizeof *ref->dims) != 0)) {
+        !bnf_same_bytes(ref->dims, new->dims, ref->rank * sizeof *ref->dims)) {
         bnf_say(p, "a constant is %s of %s instead of %s of %s", bnf_dtype_name(new->dtype),
             bnf_dims_text(new->dims, new->rank, left, sizeof left), bnf_dtype_name(ref->dtype),
             bnf_dims_text(ref->dims, ref->rank, right, sizeof right));
@@ -63,7 +65,7 @@ enum bnf_outcome bnf_mapped_constants_compare(struct bnf_prover *p, bnf_id new, 
     if (!map[0] && !map[1])
         return compare_constants(p, t[0], t[1]);
     if (t[0]->dtype != t[1]->dtype || !bnf_dtype_is_float(t[0]->dtype) || t[0]->rank != t[1]->rank ||
-        (t[0]->rank && memcmp(t[0]->dims, t[1]->dims, t[0]->rank * sizeof *t[0]->dims) != 0)) {
+        !bnf_same_bytes(t[0]->dims, t[1]->dims, t[0]->rank * sizeof *t[0]->dims)) {
         bnf_say(p, "a constant differs in type or shape");
         return BNF_DIFFERENT;
     }

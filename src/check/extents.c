@@ -3,6 +3,8 @@
  * follow from the extents of what they read. */
 #include "check/prover.h"
 
+#include "base/mem.h"
+
 #include <string.h>
 
 enum { deepest = 200 };
@@ -57,7 +59,7 @@ static bool same_slot(struct bnf_prover *p, bnf_id ref, bnf_id new, bool by_exte
         return same_extents(p, ref, new, depth + 1);
     const struct bnf_tensor *a = bnf_side_constant(p, &p->side[BNF_REF], ref);
     const struct bnf_tensor *b = bnf_side_constant(p, &p->side[BNF_NEW], new);
-    return a && b && a->rank == b->rank && (a->rank == 0 || memcmp(a->dims, b->dims, a->rank * sizeof *a->dims) == 0);
+    return a && b && a->rank == b->rank && bnf_same_bytes(a->dims, b->dims, a->rank * sizeof *a->dims);
 }
 
 static bool same_producers(struct bnf_prover *p, bnf_id ref, bnf_id new, unsigned depth)

@@ -247,9 +247,11 @@ static int64_t positions(
     if (bnf_node_is(g, node, "OneHot") && slot == 0) {
         bnf_id value = bnf_node_input(g, node, 1);
         if (value == BNF_NONE || !bnf_is_constant(constants, value) ||
-            bnf_constant(constants, value, &depth, &err) || !depth || depth->count != 1)
+            bnf_constant(constants, value, &depth, &err) || !depth || depth->count != 1 ||
+            !bnf_dtype_is_number(depth->dtype))
             return 2;
-        return (int64_t)bnf_tensor_at(depth, 0);
+        double rows = bnf_tensor_at(depth, 0);
+        return rows >= 0 && rows < 0x1p53 ? (int64_t)rows : 2;
     }
     bnf_id table = bnf_node_input(g, node, 0);
     if (slot != 1 || (!gathers && !many) || table == BNF_NONE)

@@ -1,6 +1,7 @@
 /* How a convolution's window slides: strides, dilations, padding, groups. */
 #include "check/prover.h"
 
+#include "base/mem.h"
 #include "graph/attr.h"
 
 #include <string.h>
@@ -156,7 +157,7 @@ static bool same_as_written(const Onnx__NodeProto *a, const Onnx__NodeProto *b, 
 {
     size_t left, right;
     const int64_t *x = bnf_attr_ints(a, name, &left), *y = bnf_attr_ints(b, name, &right);
-    return left == right && (left == 0 || memcmp(x, y, left * sizeof *x) == 0);
+    return left == right && bnf_same_bytes(x, y, left * sizeof *x);
 }
 
 static enum bnf_outcome compare_pads(
@@ -195,7 +196,7 @@ enum bnf_outcome bnf_geometry_compare(struct bnf_prover *p, const struct bnf_cor
             bnf_dtype_name(core[0].dtype));
         return BNF_DIFFERENT;
     }
-    if (a->rank != b->rank || memcmp(a->dims, b->dims, a->rank * sizeof *a->dims) != 0) {
+    if (a->rank != b->rank || !bnf_same_bytes(a->dims, b->dims, a->rank * sizeof *a->dims)) {
         char left[128], right[128];
         bnf_say(p, "the weights are %s, but %s in the reference",
             bnf_dims_text(b->dims, b->rank, right, sizeof right),

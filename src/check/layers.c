@@ -2,6 +2,7 @@
  * comparing them has in common. */
 #include "check/layers.h"
 
+#include "base/mem.h"
 #include "graph/attr.h"
 
 #include <math.h>
@@ -233,7 +234,7 @@ enum bnf_outcome bnf_stored_constants_compare(const struct bnf_stored *layer, co
     struct bnf_prover *p = layer->p;
     char left[128], right[128];
     if (t[0]->dtype != t[1]->dtype || t[0]->rank != t[1]->rank || t[0]->rank > BNF_MAP_RANK ||
-        (t[0]->rank && memcmp(t[0]->dims, t[1]->dims, t[0]->rank * sizeof *t[0]->dims) != 0)) {
+        !bnf_same_bytes(t[0]->dims, t[1]->dims, t[0]->rank * sizeof *t[0]->dims)) {
         bnf_say(p, "the %s is %s of %s instead of %s of %s", what, bnf_dtype_name(t[1]->dtype),
             bnf_dims_text(t[1]->dims, t[1]->rank, right, sizeof right), bnf_dtype_name(t[0]->dtype),
             bnf_dims_text(t[0]->dims, t[0]->rank, left, sizeof left));

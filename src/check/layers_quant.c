@@ -22,26 +22,6 @@ static bool is_stored_integer(int dtype)
     }
 }
 
-/* Elements of an integer tensor; two of the 4-bit types share a byte, the lower half first. */
-static void read_integers(const struct bnf_tensor *t, size_t first, size_t count, double *restrict out)
-{
-    if (t->dtype != BNF_DTYPE_INT4 && t->dtype != BNF_DTYPE_UINT4) {
-        bnf_to_double(t->dtype, t->data, first, count, out);
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        int four = t->data[(first + i) / 2] >> ((first + i) % 2 ? 4 : 0) & 15;
-        out[i] = t->dtype == BNF_DTYPE_INT4 && four > 7 ? four - 16 : four;
-    }
-}
-
-static double integer_at(const struct bnf_tensor *t, size_t index)
-{
-    double value;
-    read_integers(t, index, 1, &value);
-    return value;
-}
-
 /* ---- what a node says ---- */
 
 static bool same_extents(const struct bnf_tensor *a, const struct bnf_tensor *b)
@@ -169,12 +149,12 @@ void bnf_weights_read(const struct bnf_tensor *t, const struct bnf_quant *quant,
         bnf_to_double(t->dtype, t->data, first, count, out);
         return;
     }
-    read_integers(t, first, count, out);
+    bnf_to_double(t->dtype, t->data, first, count, out);
     for (size_t done = 0; done < count;) {
         size_t end = done + elements_alike(quant, first + done, count - done);
         size_t at = quant->broken ? 0 : parameter_of(quant, first + done);
         double scale = quant->broken ? (double)NAN : bnf_tensor_at(quant->scale, at);
-        double zero = quant->broken || !quant->zero ? 0 : integer_at(quant->zero, at);
+        double zero = quant->broken || !quant->zero ? 0 : bnf_tensor_at(quant->zero, at);
         for (; done < end; done++)
             out[done] = scale * (out[done] - zero);
     }

@@ -2,6 +2,7 @@
  * depend on the place that the element is looked up for. */
 #include "check/layers.h"
 
+#include "base/mem.h"
 #include "graph/attr.h"
 
 #include <math.h>
@@ -147,7 +148,7 @@ enum bnf_outcome bnf_stored_gather(struct bnf_stored *layer)
     struct bnf_tally before = *layer->tally;
     enum bnf_outcome outcome = bnf_stored_constants_compare(layer, "table", table, map);
     bool alike = table[0]->rank == table[1]->rank && table[0]->dtype == table[1]->dtype &&
-                 memcmp(table[0]->dims, table[1]->dims, table[0]->rank * sizeof *table[0]->dims) == 0;
+                 bnf_same_bytes(table[0]->dims, table[1]->dims, table[0]->rank * sizeof *table[0]->dims);
     if (outcome != BNF_DIFFERENT || !alike)
         return outcome;
     struct bnf_tally after = *layer->tally;

@@ -1,5 +1,6 @@
 #include "check/metrics.h"
 
+#include "base/mem.h"
 #include "eval/sequence.h"
 
 #include <inttypes.h>
@@ -89,7 +90,7 @@ bool bnf_metrics_same_form(const struct bnf_array *a, const struct bnf_array *b)
     }
     return a->kind == BNF_KIND_NOTHING ||
            (a->dtype == b->dtype && a->rank == b->rank &&
-               (a->rank == 0 || memcmp(a->dims, b->dims, a->rank * sizeof *a->dims) == 0));
+               bnf_same_bytes(a->dims, b->dims, a->rank * sizeof *a->dims));
 }
 
 static const char *form_text(const struct bnf_array *a, char *text, size_t room)
@@ -145,27 +146,10 @@ static void look_for_variety(struct bnf_metrics *m, const struct bnf_array *a)
     }
 }
 
-static bool same_discrete(const struct bnf_array *a, const struct bnf_array *b, size_t i)
-{
-    return a->kind == BNF_KIND_TEXT
-               ? strcmp(((const char *const *)a->data)[i], ((const char *const *)b->data)[i]) == 0
-               : ((const int64_t *)a->data)[i] == ((const int64_t *)b->data)[i];
-}
-
-/* Elements of a discrete output that one run has otherwise than another. */
-static size_t count_moved(const struct bnf_array *a, const struct bnf_array *b)
-{
-    size_t count = 0;
-    for (size_t i = 0; a->kind != BNF_KIND_NOTHING && i < a->count; i++)
-        count += !same_discrete(a, b, i);
-    return count;
-}
-
 void bnf_metrics_noise(struct bnf_metrics *m, const struct bnf_array *oracle, const struct bnf_array *ref)
 {
     if (!bnf_metrics_same_form(oracle, ref)) {
-        m->unstable = true; /* what decides the shape is at a tie */
-        return;
+        return; /* what decides the shape is at a tie */
     }
     if (oracle->kind == BNF_KIND_SEQUENCE) {
         for (size_t i = 0; i < oracle->count; i++)
@@ -178,12 +162,7 @@ void bnf_metrics_noise(struct bnf_metrics *m, const struct bnf_array *oracle, co
         look_for_variety(m, ref);
     else
         m->varies = true;
-    if (!m->real) {
-        size_t moved = count_moved(oracle, ref);
-        m->moved = moved > m->moved ? moved : m->moved;
-        return;
-    }
-    if (!is_judged(oracle, ref))
+    if (!m->real || !is_judged(oracle, ref))
         return;
     double e = bnf_metrics_distance(ref, oracle, scale_of(m, oracle));
     m->to->double_noise = m->dtype == BNF_DTYPE_DOUBLE;
@@ -340,23 +319,25 @@ static void compare_rows(struct bnf_run_output *to, const struct bnf_array *ref,
     }
 }
 
+bool bnf_metrics_same_element(const struct bnf_array *a, const struct bnf_array *b, size_t i)
+{
+    return a->kind == BNF_KIND_TEXT
+               ? strcmp(((const char *const *)a->data)[i], ((const char *const *)b->data)[i]) == 0
+               : ((const int64_t *)a->data)[i] == ((const int64_t *)b->data)[i];
+}
+
 static void compare_discrete(struct bnf_metrics *m, size_t sample, const struct bnf_array *ref,
     const struct bnf_array *new, const struct bnf_tie *tie)
 {
-    size_t mismatched = 0;
     for (size_t i = 0; i < ref->count; i++) {
-        bool same = same_discrete(ref, new, i);
-        bool near = !same && tie && ref->kind == BNF_KIND_INT &&
-                    bnf_tie_is_near(
-                        tie, i, ref->count, ((const int64_t *)ref->data)[i], ((const int64_t *)new->data)[i]);
+        bool same = bnf_metrics_same_element(ref, new, i);
+        bool near = !same && tie && bnf_tie_is_near(tie, i, ref, new);
         m->to->near_ties += near;
-        mismatched += !same && !near;
+        m->to->mismatched += !same && !near;
+        if (!same && !near)
+            suspect(m, sample, INFINITY);
     }
     m->to->compared += ref->count;
-    m->to->mismatched += mismatched;
-    if (mismatched)
-        suspect(m, sample, (double)mismatched);
-    m->mismatched_most = mismatched > m->mismatched_most ? mismatched : m->mismatched_most;
 }
 
 /* Sequences pass `tie` on as it is: deciders are found for tensors only. */
@@ -430,21 +411,23 @@ void bnf_metrics_gap(struct bnf_metrics *m, size_t sample, const struct bnf_arra
 
 /* ---- the verdict on one output ---- */
 
-/* More of a discrete output is another than what the reference's own rounding moves accounts for. */
-static bool is_mismatched(const struct bnf_metrics *m)
+void bnf_metrics_excuse(struct bnf_metrics *m, size_t elements, size_t shapes)
 {
-    return (double)m->mismatched_most > GATE * (double)m->moved;
+    m->to->near_ties += elements + shapes;
+    m->to->mismatched -= elements;
+    m->shapes -= shapes;
+    if (m->shapes == 0)
+        *m->shape = '\0';
 }
 
 bool bnf_metrics_strays(const struct bnf_metrics *m)
 {
-    return (*m->shape && !m->unstable) || is_mismatched(m) ||
-           (m->real && fmax(m->to->e_new, m->to->gap) > GATE * allowed(m));
+    return m->real && fmax(m->to->e_new, m->to->gap) > GATE * allowed(m);
 }
 
 bool bnf_metrics_is_hopeless(const struct bnf_metrics *m)
 {
-    return m->real && fmax(m->to->e_new, m->to->gap) >= HOPELESS * allowed(m);
+    return fmax(m->to->e_new, m->to->gap) >= HOPELESS * allowed(m);
 }
 
 static const char *why_it_fails(
@@ -485,14 +468,6 @@ int bnf_metrics_finish(struct bnf_metrics *m, const struct bnf_run_options *opti
         to->ratio = to->e_new / noise;
         to->noise = to->e_new / fmax(to->e_ref, bnf_dtype_roundoff(m->dtype));
         to->rms = finite ? sqrt(m->squares / (double)finite) : 0;
-    }
-    if (m->unstable) {
-        *m->shape = '\0';
-        to->near_ties += m->shapes;
-    }
-    if (!is_mismatched(m)) { /* a label that follows from a choice at a tie moves with it */
-        to->near_ties += to->mismatched;
-        to->mismatched = 0;
     }
     to->fails = *m->shape || m->one_sided || to->mismatched || m->beyond ||
                 (m->real && (to->e_new > GATE * noise || to->gap > GATE * noise));

@@ -33,20 +33,17 @@ struct bnf_metrics {
                        next to zero are no more exact than others */
     double grain;   /* what the spacing of subnormal numbers that the candidate stores does to it */
     double first, squares;
-    size_t one_sided;    /* finite on one side, or NaN and infinities that differ */
-    size_t one_sided_in; /* a sample that has such, counted from 1; 0: none */
-    size_t overflowed;   /* likewise, but that is no mistake: see bnf_runner_excuse_overflow */
-    size_t beyond;       /* elements that rtol and atol do not allow */
-    size_t moved;        /* elements of a discrete output that rounding moves in one run of the reference */
-    size_t mismatched_most; /* elements of a discrete output that differ in one run of the candidate */
-    size_t shapes;          /* runs in which the candidate's shape or type is another */
-    bool unstable;          /* the reference's own runs differ in shape */
-    char shape[256];        /* what differs in shape or type; "" */
-    size_t failed_sample;   /* the first that looks wrong; SIZE_MAX: none */
+    size_t one_sided;     /* finite on one side, or NaN and infinities that differ */
+    size_t one_sided_in;  /* a sample that has such, counted from 1; 0: none */
+    size_t overflowed;    /* likewise, but that is no mistake: see bnf_runner_excuse_overflow */
+    size_t beyond;        /* elements that rtol and atol do not allow */
+    size_t shapes;        /* samples whose shape or type is another */
+    char shape[256];      /* what differs in shape or type; "" */
+    size_t failed_sample; /* the first that looks wrong; SIZE_MAX: none */
     double failed_most;
 };
 
-/* Takes two of the reference's runs of one sample in: what rounding does to it. */
+/* Takes the reference's two runs of one sample in: what rounding does to it. */
 void bnf_metrics_noise(struct bnf_metrics *m, const struct bnf_array *oracle, const struct bnf_array *ref);
 
 /* Takes the candidate's run of one sample in, to be compared with the reference's. Outputs of type double are
@@ -66,11 +63,14 @@ void bnf_metrics_gap(struct bnf_metrics *m, size_t sample, const struct bnf_arra
     const struct bnf_array *ref, const struct bnf_array *new);
 
 /* True when the candidate strays further from the exact result than the reference's rounding noise, as known
- * so far, allows, or more of its discrete output, or its shape, is another than that noise accounts for. */
+ * so far, allows. */
 bool bnf_metrics_strays(const struct bnf_metrics *m);
 
 /* True when it does so beyond all reason. */
 bool bnf_metrics_is_hopeless(const struct bnf_metrics *m);
+
+/* Elements that were counted as mismatched, and samples as of another shape, are near ties after all. */
+void bnf_metrics_excuse(struct bnf_metrics *m, size_t elements, size_t shapes);
 
 /* Judges: fills what is left of *m->to, with a sentence from the arena where it fails. BNF_ENOMEM. */
 int bnf_metrics_finish(struct bnf_metrics *m, const struct bnf_run_options *options, struct bnf_arena *arena,
@@ -94,6 +94,9 @@ double bnf_metrics_noise_of(const struct bnf_array *oracle, const struct bnf_arr
 
 /* Same kind, element type and extents, in sequences all the way down. */
 bool bnf_metrics_same_form(const struct bnf_array *a, const struct bnf_array *b);
+
+/* Element i of two arrays of integers, bools or strings of the same form. */
+bool bnf_metrics_same_element(const struct bnf_array *a, const struct bnf_array *b, size_t i);
 
 /* Position of the largest of `count` numbers from `first` on; NaN never is. The lowest among equals. */
 size_t bnf_metrics_largest(const struct bnf_array *array, size_t first, size_t count);

@@ -1,6 +1,7 @@
 /* Is it the same operator: type, version, attributes, and for functions of the model their bodies. */
 #include "check/prover.h"
 
+#include "base/mem.h"
 #include "graph/attr.h"
 
 #include <stdio.h>
@@ -287,8 +288,7 @@ static bool same_strings(const Onnx__TensorProto *a, const Onnx__TensorProto *b)
             return false;
     for (size_t i = 0; i < a->n_string_data; i++)
         if (a->string_data[i].len != b->string_data[i].len ||
-            (a->string_data[i].len &&
-                memcmp(a->string_data[i].data, b->string_data[i].data, a->string_data[i].len) != 0))
+            !bnf_same_bytes(a->string_data[i].data, b->string_data[i].data, a->string_data[i].len))
             return false;
     return true;
 }
@@ -325,8 +325,9 @@ static const Onnx__SparseTensorProto *sparse_of(const struct bnf_side *side, bnf
 static bool same_sparse(
     struct bnf_prover *p, const Onnx__SparseTensorProto *a, const Onnx__SparseTensorProto *b)
 {
-    return a && b && a->n_dims == b->n_dims &&
-           (a->n_dims == 0 || memcmp(a->dims, b->dims, a->n_dims * sizeof *a->dims) == 0) &&
+    if (!a || !b)
+        return !a && !b;
+    return a->n_dims == b->n_dims && bnf_same_bytes(a->dims, b->dims, a->n_dims * sizeof *a->dims) &&
            same_tensors(p, a->values, b->values) && same_tensors(p, a->indices, b->indices);
 }
 
@@ -366,7 +367,7 @@ static struct setting setting_of(const struct bnf_side *side, bnf_id node, const
 
 static bool same_floats(const float *a, const float *b, size_t count)
 {
-    return count == 0 || memcmp(a, b, count * sizeof *a) == 0;
+    return bnf_same_bytes(a, b, count * sizeof *a);
 }
 
 static ProtobufCBinaryData string_at(const struct setting *s, size_t i)
@@ -384,7 +385,7 @@ static bool same_string_lists(const struct setting *a, const struct setting *b, 
         return false;
     for (size_t i = 0; i < left; i++) {
         ProtobufCBinaryData x = string_at(a, i), y = string_at(b, i);
-        if (x.len != y.len || (x.len && memcmp(x.data, y.data, x.len) != 0))
+        if (x.len != y.len || !bnf_same_bytes(x.data, y.data, x.len))
             return false;
     }
     return true;
@@ -446,8 +447,8 @@ static bool same_settings(struct bnf_prover *p, const struct setting *a, const s
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS: {
         size_t left = x ? x->n_ints : a->fallback->count, right = y ? y->n_ints : b->fallback->count;
         return left == right &&
-               (left == 0 || memcmp(x ? x->ints : a->fallback->ints, y ? y->ints : b->fallback->ints,
-                                 left * sizeof(int64_t)) == 0);
+               bnf_same_bytes(x ? x->ints : a->fallback->ints, y ? y->ints : b->fallback->ints,
+                                 left * sizeof(int64_t));
     }
     default:
         return x && y && same_own(p, x, y);

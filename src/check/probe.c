@@ -1,5 +1,6 @@
 #include "check/probe.h"
 
+#include "base/mem.h"
 #include "check/probe_cone.h"
 
 #include <inttypes.h>
@@ -187,7 +188,7 @@ static bool same_layout(const struct bnf_array *a, const struct bnf_array *b)
 {
     return a->kind == BNF_KIND_REAL && b->kind == BNF_KIND_REAL && a->dtype == b->dtype &&
            a->rank == b->rank && a->count > 0 &&
-           (a->rank == 0 || memcmp(a->dims, b->dims, a->rank * sizeof *a->dims) == 0);
+           bnf_same_bytes(a->dims, b->dims, a->rank * sizeof *a->dims);
 }
 
 static void remember_beyond(struct probe *b, const struct bnf_array *like, size_t at, double expected,

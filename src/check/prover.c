@@ -1,5 +1,6 @@
 #include "check/prover.h"
 
+#include "base/mem.h"
 #include "graph/attr.h"
 
 #include <math.h>
@@ -99,7 +100,7 @@ bool bnf_tensor_same(const struct bnf_tensor *a, const struct bnf_tensor *b)
     for (uint32_t i = 0; i < a->rank; i++)
         if (a->dims[i] != b->dims[i])
             return false;
-    return a->bytes == 0 || a->data == b->data || memcmp(a->data, b->data, a->bytes) == 0;
+    return a->data == b->data || bnf_same_bytes(a->data, b->data, a->bytes);
 }
 
 /* Models that others folded: what passes in silence, and what passes with a warning. */

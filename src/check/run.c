@@ -159,9 +159,24 @@ static int take_ref(struct bnf_runner *r, const struct bnf_eval *eval, size_t sa
     return status;
 }
 
+/* Keeps what the candidate has otherwise; elements that a tie explains become the reference's. */
+static int keep_other(struct bnf_runner *r, size_t at, const struct bnf_array *ref,
+    const struct bnf_array *new, const struct bnf_tie *tie, struct bnf_err *err)
+{
+    struct bnf_array *kept = keep(r, new);
+    if (!kept)
+        return bnf_fail_memory(err);
+    for (size_t i = 0;
+         tie && kept->kind == BNF_KIND_INT && bnf_metrics_same_form(ref, kept) && i < kept->count; i++)
+        if (bnf_tie_is_near(tie, i, ref, kept))
+            ((int64_t *)kept->data)[i] = ((const int64_t *)ref->data)[i];
+    r->other[at] = kept;
+    return BNF_OK;
+}
+
 /* Compares one output of the candidate with the reference's of the same precision. */
-static void compare(struct bnf_runner *r, size_t sample, size_t output, const struct bnf_array *ref,
-    const struct bnf_array *new)
+static int compare(struct bnf_runner *r, size_t sample, size_t output, const struct bnf_array *ref,
+    const struct bnf_array *new, struct bnf_err *err)
 {
     size_t at = bnf_runner_place(r, sample, output);
     struct bnf_tie tie = {.decider = &r->deciders[output],
@@ -169,37 +184,39 @@ static void compare(struct bnf_runner *r, size_t sample, size_t output, const st
         .boxes = r->boxes[at],
         .noise = r->noise[at],
         .scale = r->data[at] ? bnf_metrics_scale(r->data[at]) : 0};
-    size_t before = r->metrics[output].one_sided;
+    struct bnf_metrics *m = &r->metrics[output];
+    size_t before = m->one_sided, wrong = m->shapes + m->to->mismatched;
     bool may_tie = tie.decider->kind && tie.data && tie.data->kind == BNF_KIND_REAL;
-    bnf_metrics_compare(
-        &r->metrics[output], &r->spread, r->options, sample, r->oracle[at], ref, new, may_tie ? &tie : NULL);
-    r->one_sided[at] = r->metrics[output].one_sided - before;
+    bnf_metrics_compare(m, &r->spread, r->options, sample, r->oracle[at], ref, new, may_tie ? &tie : NULL);
+    r->one_sided[at] = m->one_sided - before;
     label(r, sample, output, new, true);
+    return m->shapes + m->to->mismatched > wrong ? keep_other(r, at, ref, new, may_tie ? &tie : NULL, err)
+                                                 : BNF_OK;
 }
 
 static int take_new(struct bnf_runner *r, const struct bnf_eval *eval, size_t sample, struct bnf_err *err)
 {
-    (void)err;
     const struct bnf_graph *g = &r->graph[BNF_RUN_NEW];
-    for (size_t i = 0; i < r->outputs; i++) {
+    int status = BNF_OK;
+    for (size_t i = 0; i < r->outputs && !status; i++) {
         size_t at = bnf_runner_place(r, sample, i);
         const struct bnf_array *new = bnf_eval_value(eval, g->scopes[0].outputs[r->partner[i]]);
         if (!r->oracle[at] || !r->ref[at])
             continue;
         r->lacks |= !new;
         if (new && !is_wide(r, i))
-            compare(r, sample, i, r->ref[at], new);
+            status = compare(r, sample, i, r->ref[at], new, err);
     }
     if (*eval->blocked && !r->run->blocked)
         r->run->blocked = bnf_arena_format(&r->run->arena, "in the candidate %s", eval->blocked);
-    return BNF_OK;
+    return status;
 }
 
 static int take_gap(struct bnf_runner *r, const struct bnf_eval *eval, size_t sample, struct bnf_err *err)
 {
-    (void)err;
     const struct bnf_graph *g = &r->graph[BNF_RUN_NEW];
-    for (size_t i = 0; i < r->outputs; i++) {
+    int status = BNF_OK;
+    for (size_t i = 0; i < r->outputs && !status; i++) {
         size_t at = bnf_runner_place(r, sample, i);
         const struct bnf_array *new = bnf_eval_value(eval, g->scopes[0].outputs[r->partner[i]]);
         if (!r->oracle[at] || !r->ref[at])
@@ -209,9 +226,9 @@ static int take_gap(struct bnf_runner *r, const struct bnf_eval *eval, size_t sa
             continue;
         bnf_metrics_gap(&r->metrics[i], sample, r->oracle[at], r->ref[at], new);
         if (is_wide(r, i))
-            compare(r, sample, i, r->oracle[at], new);
+            status = compare(r, sample, i, r->oracle[at], new, err);
     }
-    return BNF_OK;
+    return status;
 }
 
 /* ---- arms ---- */
@@ -237,8 +254,8 @@ static int pass(
 
 static void drop_kept(struct bnf_runner *r)
 {
-    struct bnf_array **const lists[] = {r->oracle, r->ref, r->data, r->boxes};
-    for (size_t k = 0; k < 4; k++) {
+    struct bnf_array **const lists[] = {r->oracle, r->ref, r->data, r->boxes, r->other};
+    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
         for (size_t i = 0; lists[k] && i < BNF_RUN_CHUNK * r->outputs; i++) {
             bnf_array_drop(&r->budget, lists[k][i]);
             lists[k][i] = NULL;
@@ -298,6 +315,8 @@ static int run_chunk(struct bnf_runner *r, struct bnf_err *err)
         status = bnf_runner_excuse_overflow(r, err);
     if (!status)
         status = bnf_runner_draw_again(r, err);
+    if (!status)
+        status = bnf_runner_excuse_ties(r, err);
     return status;
 }
 
@@ -314,11 +333,12 @@ static int explain_trouble(struct bnf_runner *r, struct bnf_err *err)
         format = "the candidate cannot run where the reference can: %s";
         run->verdict = BNF_RUN_DIFFERENT;
     } else if (r->trouble.status == BNF_EINPUT && r->feeds.seeded) {
-        format = r->feeds.has_guesses || r->feeds.has_batch
-                     ? "the model does not take the inputs that were made up: %s; --dim sets open extents, --data "
-                       "gives inputs"
-                     : "the model does not take the inputs that were made up: %s; all of their extents are fixed, "
-                       "--data gives others";
+        format =
+            r->feeds.has_guesses || r->feeds.has_batch
+                ? "the model does not take the inputs that were made up: %s; --dim sets open extents, --data "
+                  "gives inputs"
+                : "the model does not take the inputs that were made up: %s; all of their extents are fixed, "
+                  "--data gives others";
     } else if (r->trouble.status == BNF_EINPUT) {
         return bnf_fail(
             err, BNF_EINPUT, "the model does not take '%.200s': %s", r->options->data, r->trouble.text);
@@ -363,10 +383,10 @@ static int judge(struct bnf_runner *r, struct bnf_err *err)
     if (!status)
         status = tell_farthest(r, err);
     bool whole = judged == r->outputs && !r->lacks && !r->unexpected && r->node_runs == r->node_needed;
-    run->verdict = failing != SIZE_MAX ? BNF_RUN_DIFFERENT
+    run->verdict = failing != SIZE_MAX           ? BNF_RUN_DIFFERENT
                    : telling == 0 || r->overflow ? BNF_RUN_INCONCLUSIVE
-                   : whole             ? BNF_RUN_AGREES
-                                       : BNF_RUN_INCOMPLETE;
+                   : whole                       ? BNF_RUN_AGREES
+                                                 : BNF_RUN_INCOMPLETE;
     if (run->verdict == BNF_RUN_INCONCLUSIVE && r->overflow)
         run->note = r->overflow;
     else if (run->verdict == BNF_RUN_INCONCLUSIVE && !run->note)
@@ -389,9 +409,9 @@ static int run_all(struct bnf_runner *r, struct bnf_err *err)
     int status = bnf_runner_look_ahead(r, &reached, err);
     if (!status && (r->feeds.why || !reached)) {
         run->verdict = BNF_RUN_INCONCLUSIVE;
-        run->note = !r->outputs      ? "the models have no outputs"
-                    : r->feeds.why   ? bnf_arena_copy(&run->arena, r->feeds.why, strlen(r->feeds.why))
-                                     : "every output lies behind operators that the evaluator lacks";
+        run->note = !r->outputs    ? "the models have no outputs"
+                    : r->feeds.why ? bnf_arena_copy(&run->arena, r->feeds.why, strlen(r->feeds.why))
+                                   : "every output lies behind operators that the evaluator lacks";
     } else if (!status) {
         run->samples = r->feeds.samples;
         run->inputs = r->feeds.rows;

@@ -40,7 +40,8 @@ int bnf_runner_run(struct bnf_runner *r, int side, struct bnf_eval *eval, size_t
     if (!status)
         status = bnf_feeds_make(&r->feeds, sample, eval->precision, &eval->budget, arrays, &local);
     if (status == BNF_ENOMEM && arrays && feeds)
-        status = run_into_trouble(r, side, sample, BNF_ENOMEM, "the inputs take more memory than may be used");
+        status =
+            run_into_trouble(r, side, sample, BNF_ENOMEM, "the inputs take more memory than may be used");
     else if (status && local.text[0])
         status = bnf_fail(err, status, "%s", local.text);
     for (size_t i = 0; i < inputs && !status && r->shake; i++) {
@@ -244,11 +245,12 @@ int bnf_runner_prepare(struct bnf_runner *r, struct bnf_model *const models[2], 
     r->ref = bnf_arena_alloc(&r->arena, BNF_RUN_CHUNK * r->outputs, sizeof *r->ref);
     r->data = bnf_arena_alloc(&r->arena, BNF_RUN_CHUNK * r->outputs, sizeof *r->data);
     r->boxes = bnf_arena_alloc(&r->arena, BNF_RUN_CHUNK * r->outputs, sizeof *r->boxes);
+    r->other = bnf_arena_alloc(&r->arena, BNF_RUN_CHUNK * r->outputs, sizeof *r->other);
     r->noise = bnf_arena_alloc(&r->arena, BNF_RUN_CHUNK * r->outputs, sizeof *r->noise);
     r->one_sided = bnf_arena_alloc(&r->arena, BNF_RUN_CHUNK * r->outputs, sizeof *r->one_sided);
     r->run->outputs = bnf_arena_alloc(&r->run->arena, r->outputs, sizeof *r->run->outputs);
     if (!r->partner || !r->source || !r->metrics || !r->deciders || !r->taps || !r->oracle || !r->ref ||
-        !r->data || !r->boxes || !r->noise || !r->one_sided || !r->run->outputs)
+        !r->data || !r->boxes || !r->other || !r->noise || !r->one_sided || !r->run->outputs)
         return bnf_fail_memory(err);
     r->run->output_count = r->outputs;
     for (size_t i = 0; i < r->outputs; i++) {

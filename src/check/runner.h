@@ -36,20 +36,21 @@ struct bnf_runner {
     struct bnf_budget budget;         /* of what is kept */
     struct bnf_array **oracle, **ref; /* per sample of the chunk and output */
     struct bnf_array **data, **boxes; /* the deciders' */
-    double *noise;                    /* the noise of data */
-    size_t *one_sided;                /* elements that are not finite in one model only */
-    size_t first, chunk;              /* samples first … first+chunk-1 are at work */
-    size_t done, all;                 /* runs, for the progress */
-    size_t node_runs, node_needed;    /* of the reference */
-    uint64_t shake;                   /* not 0: the feeds are shaken, a different way for each number */
-    bool wide;                        /* discrete outputs are judged by the runs in double, too */
-    bool lacks;                       /* the candidate left an output out that the reference computed */
-    bool unexpected;                  /* given outputs are not what the reference computes */
-    const char *overflow;             /* a sentence: what overflowed in one model only; NULL: nothing did */
-    size_t failing;                   /* a sample on which they differ; SIZE_MAX: none is known */
+    struct bnf_array **other; /* the candidate's, where it is discrete or of another form, and disagrees */
+    double *noise;            /* the noise of data */
+    size_t *one_sided;        /* elements that are not finite in one model only */
+    size_t first, chunk;      /* samples first … first+chunk-1 are at work */
+    size_t done, all;         /* runs, for the progress */
+    size_t node_runs, node_needed; /* of the reference */
+    uint64_t shake;                /* not 0: the feeds are shaken, a different way for each number */
+    bool wide;                     /* discrete outputs are judged by the runs in double, too */
+    bool lacks;                    /* the candidate left an output out that the reference computed */
+    bool unexpected;               /* given outputs are not what the reference computes */
+    const char *overflow;          /* a sentence: what overflowed in one model only; NULL: nothing did */
+    size_t failing;                /* a sample on which they differ; SIZE_MAX: none is known */
     enum bnf_precision failing_precision; /* that shows it */
-    bnf_id parting;                   /* the value that localise found; BNF_NONE */
-    uint8_t *agreeing;                /* per value of the reference: both agree on it; NULL without parting */
+    bnf_id parting;                       /* the value that localise found; BNF_NONE */
+    uint8_t *agreeing; /* per value of the reference: both agree on it; NULL without parting */
     struct {
         int side, status;
         size_t sample;
@@ -80,9 +81,13 @@ size_t bnf_runner_place(const struct bnf_runner *r, size_t sample, size_t output
  * the sample in question, its inputs and stored numbers shaken by less than their rounding. */
 int bnf_runner_draw_again(struct bnf_runner *r, struct bnf_err *err);
 
-/* Where the runs of a sample are finite in one model only: is some value about to leave the range of its type, when
- * computed in double? Then the order of rounding decides who overflows, and these elements say nothing: they do not
- * count as mistakes any more, and r->overflow says so. BNF_RUN_TROUBLE, BNF_ENOMEM. */
+/* What is decided at a tie, a label or a count, may come out otherwise in the candidate: it is excused where
+ * it does in a draw of the reference as well. BNF_RUN_TROUBLE, BNF_ENOMEM. */
+int bnf_runner_excuse_ties(struct bnf_runner *r, struct bnf_err *err);
+
+/* Where the runs of a sample are finite in one model only: is some value about to leave the range of its
+ * type, when computed in double? Then the order of rounding decides who overflows, and these elements say
+ * nothing: they do not count as mistakes any more, and r->overflow says so. BNF_RUN_TROUBLE, BNF_ENOMEM. */
 int bnf_runner_excuse_overflow(struct bnf_runner *r, struct bnf_err *err);
 
 /* Finds the first value in topological order that both models name, that disagrees, and by which the
@@ -90,9 +95,9 @@ int bnf_runner_excuse_overflow(struct bnf_runner *r, struct bnf_err *err);
  * parting and agreeing. */
 int bnf_runner_localise(struct bnf_runner *r, size_t output, size_t sample, struct bnf_err *err);
 
-/* Writes the inputs of the failing sample, both models' outputs and the part of the reference that computes the
- * parting value into the folder that the options name, as far as there are any: run->saved says which. BNF_EIO,
- * BNF_EUSAGE when that would replace an input; BNF_EINPUT, BNF_ENOMEM. */
+/* Writes the inputs of the failing sample, both models' outputs and the part of the reference that computes
+ * the parting value into the folder that the options name, as far as there are any: run->saved says which.
+ * BNF_EIO, BNF_EUSAGE when that would replace an input; BNF_EINPUT, BNF_ENOMEM. */
 int bnf_runner_save_failing(struct bnf_runner *r, struct bnf_err *err);
 
 #endif

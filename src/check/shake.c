@@ -5,6 +5,12 @@
 /* How many draws an output gets, and how many even one that is hopelessly far off. */
 enum { DRAWS = 16, SURE = 2 };
 
+/* How many draws without effect tell that a mismatch is none of a tie. */
+enum { IDLE = 6 };
+
+/* The part of a discrete output's mismatches that need not be excused one by one. */
+enum { MOST = 4 };
+
 /* How many draws a candidate gets that stores subnormal numbers. */
 enum { GRAINS = 4 };
 
@@ -12,6 +18,8 @@ enum { GRAINS = 4 };
 struct dice {
     struct bnf_eval eval;
     struct bnf_array **stored; /* per value; NULL: none of a float type, or one that decides on shapes */
+    bool *fed;                 /* per value: it follows from what is fed, not from its shape alone */
+    uint64_t draw;             /* the one that is under way */
 };
 
 /* Extents follow from it: moved a little it gives other ones. */
@@ -30,8 +38,28 @@ static void close_dice(struct dice *d)
     for (size_t value = 0; d->stored && value < d->eval.graph->value_count; value++)
         bnf_array_drop(&d->eval.budget, d->stored[value]);
     bnf_free(d->stored);
+    bnf_free(d->fed);
     bnf_eval_free(&d->eval);
     *d = (struct dice){.stored = NULL};
+}
+
+/* Extents are computed as numbers, too, which are exact; moved a little they are other ones. In bodies
+ * everything counts as fed. */
+static void find_fed(const struct bnf_graph *g, bool *fed)
+{
+    for (size_t value = 0; value < g->value_count; value++)
+        fed[value] = g->values[value].scope != 0 ||
+                     (g->values[value].producer == BNF_NONE && !g->values[value].initializer);
+    for (size_t i = 0; i < g->scopes[0].order_count; i++) {
+        bnf_id node = g->scopes[0].order[i];
+        bool any = g->nodes[node].first_body != g->nodes[node].last_body;
+        for (uint32_t slot = 0; slot < g->nodes[node].input_count; slot++)
+            any |= bnf_node_input(g, node, slot) != BNF_NONE && fed[bnf_node_input(g, node, slot)];
+        any = any && !bnf_node_is(g, node, "Shape") && !bnf_node_is(g, node, "Size");
+        for (uint32_t slot = 0; slot < g->nodes[node].output_count; slot++)
+            if (bnf_node_output(g, node, slot) != BNF_NONE)
+                fed[bnf_node_output(g, node, slot)] = any;
+    }
 }
 
 /* The first run, not shaken, converts the stored numbers. */
@@ -43,7 +71,10 @@ static int open_dice(struct bnf_runner *r, struct dice *d, int side, enum bnf_pr
     if (status)
         return status;
     d->stored = bnf_alloc(g->value_count, sizeof(struct bnf_array *));
-    status = d->stored ? bnf_runner_run(r, side, &d->eval, sample, err) : bnf_fail_memory(err);
+    d->fed = bnf_alloc(g->value_count, sizeof *d->fed);
+    if (d->fed)
+        find_fed(g, d->fed);
+    status = d->stored && d->fed ? bnf_runner_run(r, side, &d->eval, sample, err) : bnf_fail_memory(err);
     for (size_t value = 0; !status && value < g->value_count; value++) {
         struct bnf_array *array = d->eval.fixed[value];
         if (array && array->kind == BNF_KIND_REAL && !sets_extents(g, (bnf_id)value))
@@ -77,8 +108,24 @@ static bool shake_stored(struct dice *d, uint64_t draw, bool *subnormal)
 static struct bnf_array *shake_result(
     void *context, struct bnf_budget *budget, struct bnf_array *array, bnf_id value)
 {
-    const uint64_t *draw = context;
-    return bnf_feeds_shake(budget, array, *draw << 40 ^ (uint64_t)value);
+    const struct dice *d = context;
+    return d->fed[value] ? bnf_feeds_shake(budget, array, d->draw << 40 ^ (uint64_t)value) : array;
+}
+
+/* A draw: the reference on a sample with everything shaken. *out is NULL when it does not take what came of
+ * it. */
+static int draw_value(struct bnf_runner *r, struct dice *d, size_t sample, uint64_t draw, bnf_id value,
+    const struct bnf_array **out, struct bnf_err *err)
+{
+    r->shake = d->draw = draw;
+    d->eval.alter = shake_result;
+    d->eval.alter_context = d;
+    int status = shake_stored(d, draw, NULL) ? bnf_runner_run(r, BNF_RUN_REF, &d->eval, sample, err)
+                                             : bnf_fail_memory(err);
+    d->eval.alter = NULL;
+    r->shake = 0;
+    *out = status ? NULL : bnf_eval_value(&d->eval, value);
+    return status == BNF_RUN_TROUBLE && r->trouble.status == BNF_EINPUT ? BNF_OK : status;
 }
 
 /* Draws for one output until it is explained, or for good. */
@@ -88,20 +135,14 @@ static int draw_for(struct bnf_runner *r, struct dice *d, size_t output, struct 
     size_t sample = m->failed_sample;
     bnf_id value = r->graph[BNF_RUN_REF].scopes[0].outputs[output];
     int status = BNF_OK;
-    d->eval.alter = shake_result;
-    d->eval.alter_context = &r->shake;
     for (uint64_t draw = 1; draw <= DRAWS && !status && bnf_metrics_strays(m); draw++) {
         if (draw > SURE && bnf_metrics_is_hopeless(m))
             break;
-        r->shake = draw;
-        status = shake_stored(d, draw, NULL) ? bnf_runner_run(r, BNF_RUN_REF, &d->eval, sample, err)
-                                             : bnf_fail_memory(err);
-        const struct bnf_array *ref = status ? NULL : bnf_eval_value(&d->eval, value);
+        const struct bnf_array *ref;
+        status = draw_value(r, d, sample, draw, value, &ref, err);
         if (ref)
             bnf_metrics_noise(m, r->oracle[bnf_runner_place(r, sample, output)], ref);
     }
-    r->shake = 0;
-    d->eval.alter = NULL;
     return status;
 }
 
@@ -141,7 +182,7 @@ int bnf_runner_draw_again(struct bnf_runner *r, struct bnf_err *err)
             continue;
         /* An output of type double is judged by the runs in double: so are its draws. */
         enum bnf_precision precision =
-            (m->real ? m->dtype == BNF_DTYPE_DOUBLE : r->wide) ? BNF_PRECISION_DOUBLE : BNF_PRECISION_FLOAT;
+            m->dtype == BNF_DTYPE_DOUBLE ? BNF_PRECISION_DOUBLE : BNF_PRECISION_FLOAT;
         if (!dice[precision].stored)
             status = open_dice(r, &dice[precision], BNF_RUN_REF, precision, sample, err);
         if (!status)
@@ -152,6 +193,88 @@ int bnf_runner_draw_again(struct bnf_runner *r, struct bnf_err *err)
         if (!status && other.stored)
             status = draw_grain(r, &other, i, err);
         close_dice(&other);
+    }
+    close_dice(&dice[0]);
+    close_dice(&dice[1]);
+    return status;
+}
+
+/* ---- ties ---- */
+
+/* Takes from `other` what it has otherwise than `plain` where `drawn` has it otherwise as well; returns how
+ * many elements that were. */
+static size_t take_moved(
+    struct bnf_array *other, const struct bnf_array *plain, const struct bnf_array *drawn)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < plain->count; i++) {
+        if (bnf_metrics_same_element(plain, other, i) || bnf_metrics_same_element(plain, drawn, i))
+            continue;
+        if (plain->kind == BNF_KIND_TEXT)
+            ((const char **)other->data)[i] = ((const char *const *)plain->data)[i];
+        else
+            ((int64_t *)other->data)[i] = ((const int64_t *)plain->data)[i];
+        count++;
+    }
+    return count;
+}
+
+static size_t count_others(const struct bnf_array *other, const struct bnf_array *plain)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < plain->count; i++)
+        count += !bnf_metrics_same_element(plain, other, i);
+    return count;
+}
+
+/* One sample of one output: draws until all that is another is excused, or for good. In a list that is sorted
+ * more comes to lie elsewhere than a few draws can show: once most of it is excused, the rest is. */
+static int excuse_sample(struct bnf_runner *r, struct dice *d, size_t sample, size_t output,
+    const struct bnf_array *plain, struct bnf_err *err)
+{
+    struct bnf_metrics *m = &r->metrics[output];
+    size_t at = bnf_runner_place(r, sample, output), idle = 0;
+    struct bnf_array *other = r->other[at];
+    bool alike = bnf_metrics_same_form(plain, other);
+    if (alike && (plain->kind == BNF_KIND_SEQUENCE || plain->kind == BNF_KIND_REAL))
+        return BNF_OK;
+    size_t all = alike ? count_others(other, plain) : 1, left = all;
+    if (alike && plain == r->ref[at]) /* the run in double is a draw as good as any */
+        left -= take_moved(other, plain, r->oracle[at]);
+    bnf_id value = r->graph[BNF_RUN_REF].scopes[0].outputs[output];
+    int status = BNF_OK;
+    for (uint64_t draw = 1; draw <= DRAWS && left && idle < IDLE && !status; draw++) {
+        const struct bnf_array *drawn;
+        status = draw_value(r, d, sample, draw, value, &drawn, err);
+        bool same_form = drawn && bnf_metrics_same_form(plain, drawn);
+        size_t moved = !drawn || same_form != alike ? 0 : alike ? take_moved(other, plain, drawn) : 1;
+        left -= moved;
+        idle = moved ? 0 : idle + 1;
+    }
+    size_t excused = left <= all / MOST ? all : all - left;
+    bnf_metrics_excuse(m, alike ? excused : 0, alike ? 0 : excused);
+    return status;
+}
+
+int bnf_runner_excuse_ties(struct bnf_runner *r, struct bnf_err *err)
+{
+    struct dice dice[2] = {{.stored = NULL}};
+    int status = BNF_OK;
+    for (size_t i = 0; i < r->outputs && !status; i++) {
+        bool wide = r->metrics[i].real ? r->metrics[i].dtype == BNF_DTYPE_DOUBLE : r->wide;
+        enum bnf_precision precision = wide ? BNF_PRECISION_DOUBLE : BNF_PRECISION_FLOAT;
+        for (size_t sample = r->first; sample < r->first + r->chunk && !status; sample++) {
+            size_t at = bnf_runner_place(r, sample, i), before = r->metrics[i].to->near_ties;
+            if (!r->other[at])
+                continue;
+            if (!dice[precision].stored)
+                status = open_dice(r, &dice[precision], BNF_RUN_REF, precision, sample, err);
+            if (!status)
+                status =
+                    excuse_sample(r, &dice[precision], sample, i, wide ? r->oracle[at] : r->ref[at], err);
+            if (r->metrics[i].to->near_ties == before)
+                break; /* what is wrong in one sample needs no other */
+        }
     }
     close_dice(&dice[0]);
     close_dice(&dice[1]);

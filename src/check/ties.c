@@ -27,7 +27,7 @@ static double scalar(struct bnf_constants *constants, bnf_id node, uint32_t slot
         return fallback;
     struct bnf_err err = {0};
     if (!bnf_is_constant(constants, value) || bnf_constant(constants, value, &tensor, &err) || !tensor ||
-        tensor->count != 1)
+        tensor->count != 1 || !bnf_dtype_is_number(tensor->dtype))
         return NAN;
     return bnf_tensor_at(tensor, 0);
 }
@@ -62,21 +62,25 @@ void bnf_decider_find(struct bnf_constants *constants, bnf_id value, struct bnf_
         out->kind = BNF_DECIDER_NONE;
 }
 
-bool bnf_tie_is_near(const struct bnf_tie *tie, size_t index, size_t count, int64_t ref, int64_t new)
+bool bnf_tie_is_near(
+    const struct bnf_tie *tie, size_t index, const struct bnf_array *ref, const struct bnf_array *new)
 {
+    if (ref->kind != BNF_KIND_INT)
+        return false;
     const struct bnf_array *x = tie->data;
+    int64_t one = ((const int64_t *)ref->data)[index], other = ((const int64_t *)new->data)[index];
     int64_t axis = tie->decider->axis < 0 ? tie->decider->axis + (int64_t)x->rank : tie->decider->axis;
     if (tie->decider->kind != BNF_DECIDER_EXTREME || axis < 0 || axis >= (int64_t)x->rank || x->count == 0)
         return false;
     size_t inner = 1, extent = (size_t)x->dims[axis];
     for (size_t i = (size_t)axis + 1; i < x->rank; i++)
         inner *= (size_t)x->dims[i];
-    size_t outer = x->count / extent / inner, places = count / outer / inner;
-    if (places == 0 || places * outer * inner != count || ref < 0 || new < 0 || (size_t)ref >= extent ||
-        (size_t) new >= extent)
+    size_t outer = x->count / extent / inner, places = ref->count / outer / inner;
+    if (places == 0 || places * outer * inner != ref->count || one < 0 || other < 0 ||
+        (size_t)one >= extent || (size_t)other >= extent)
         return false;
     size_t base = index / inner / places * extent * inner + index % inner;
-    double a = bnf_array_at(x, base + (size_t)ref * inner), b = bnf_array_at(x, base + (size_t) new *inner);
+    double a = bnf_array_at(x, base + (size_t)one * inner), b = bnf_array_at(x, base + (size_t)other * inner);
     return fabs(a - b) <= NEAR * tie->noise * tie->scale;
 }
 

@@ -30,8 +30,10 @@ struct bnf_tie {
     double scale;                         /* that magnitude */
 };
 
-/* True when element `index` of an output may be `ref` in one model and `new` in the other by noise alone. */
-bool bnf_tie_is_near(const struct bnf_tie *tie, size_t index, size_t count, int64_t ref, int64_t new);
+/* True when element `index` of an output may be what it is in `ref` and in `new`, which are of one form, by
+ * noise alone. */
+bool bnf_tie_is_near(
+    const struct bnf_tie *tie, size_t index, const struct bnf_array *ref, const struct bnf_array *new);
 
 /* The same for the selected boxes as a whole, rows of (batch, class, box). */
 bool bnf_tie_boxes_near(const struct bnf_tie *tie, const struct bnf_array *ref, const struct bnf_array *new);

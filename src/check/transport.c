@@ -3,6 +3,8 @@
  * what remains, which is mostly shifts. */
 #include "check/transport.h"
 
+#include "base/mem.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -451,7 +453,7 @@ static enum bnf_outcome relate_constants(struct bnf_prover *p, bnf_id new, const
     for (int i = 0; i < 2 && outcome == BNF_DIFFERENT; i++) {
         struct bnf_normal *ones = NULL;
         if (bnf_dtype_is_float(t[i]->dtype) && t[0]->dtype == t[1]->dtype && t[0]->rank == t[1]->rank &&
-            t[0]->rank <= BNF_MAP_RANK && (t[0]->rank == 0 || memcmp(t[0]->dims, t[1]->dims, t[0]->rank * sizeof *t[0]->dims) == 0) &&
+            t[0]->rank <= BNF_MAP_RANK && bnf_same_bytes(t[0]->dims, t[1]->dims, t[0]->rank * sizeof *t[0]->dims) &&
             !(map[i] && map[i]->shifts))
             ones = bnf_normal_new(p, arena, (int)t[i]->rank, t[i]->dims);
         for (size_t k = 0; ones && k < t[i]->count; k++)

@@ -225,7 +225,7 @@ static void keep_unscaled(
 {
     const struct bnf_tensor *t =
         bnf_side_constant(c->p, c->side, bnf_node_input(&c->side->graph, c->node, slot));
-    if (!t || t->count != count)
+    if (!t || t->count != count || !bnf_dtype_is_number(t->dtype))
         return;
     const struct bnf_shape *x = bnf_crossing_in(c, 0);
     bool sizes = bnf_dtype_is_integer(t->dtype);

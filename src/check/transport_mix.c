@@ -1,6 +1,7 @@
 /* Sums and products of computed values. */
 #include "check/transport.h"
 
+#include "base/mem.h"
 #include "graph/attr.h"
 
 #include <math.h>
@@ -48,7 +49,7 @@ static bool same_numbers(const struct bnf_normal *a, const struct bnf_normal *b)
 {
     if (!a || !b)
         return a == b;
-    return a->rank == b->rank && a->count == b->count && memcmp(a->dims, b->dims, sizeof a->dims) == 0 &&
+    return a->rank == b->rank && a->count == b->count && bnf_same_bytes(a->dims, b->dims, sizeof a->dims) &&
            memcmp(a->scale, b->scale, a->count * sizeof(double)) == 0 &&
            memcmp(a->shift, b->shift, a->count * sizeof(double)) == 0;
 }
@@ -151,7 +152,7 @@ bool bnf_shift_zeros(struct bnf_prover *p, struct bnf_arena *arena, const bnf_id
             t[i]->rank > BNF_MAP_RANK || t[i]->count == 0 || (map[i] && map[i]->shifts))
             return false;
     if (t[0]->dtype != t[1]->dtype || t[0]->rank != t[1]->rank || bnf_tensor_same(t[0], t[1]) ||
-        (t[0]->rank && memcmp(t[0]->dims, t[1]->dims, t[0]->rank * sizeof *t[0]->dims) != 0))
+        !bnf_same_bytes(t[0]->dims, t[1]->dims, t[0]->rank * sizeof *t[0]->dims))
         return false;
     for (int i = 0; i < 2; i++) {
         struct bnf_normal *zeros = bnf_normal_new(p, arena, (int)t[i]->rank, t[i]->dims);

@@ -1,6 +1,7 @@
 /* Pad: what is put around a value must be, in front of the maps, the same in both models. */
 #include "check/transport.h"
 
+#include "base/mem.h"
 #include "graph/attr.h"
 
 #include <math.h>
@@ -91,7 +92,7 @@ enum bnf_outcome bnf_paddings_compare(
     if (same && !padding[0].constant) {
         const Onnx__AttributeProto *a = bnf_attr_find(proto[0], "mode");
         const Onnx__AttributeProto *b = bnf_attr_find(proto[1], "mode");
-        same = a->s.len == b->s.len && memcmp(a->s.data, b->s.data, a->s.len) == 0;
+        same = a->s.len == b->s.len && bnf_same_bytes(a->s.data, b->s.data, a->s.len);
     }
     if (!same)
         bnf_say(p, "Pad pads otherwise than in the reference");

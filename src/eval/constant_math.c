@@ -2,6 +2,8 @@
  * around. */
 #include "eval/constant_internal.h"
 
+#include "base/mem.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -373,7 +375,7 @@ int bnf_constant_binary(const struct bnf_constant_op *op, struct bnf_tensor *out
         return BNF_NOT_CONSTANT;
     size_t rank = a.tensor->rank > b.tensor->rank ? a.tensor->rank : b.tensor->rank, end = rank;
     bool equal = a.tensor->rank == b.tensor->rank &&
-                 (!rank || memcmp(a.tensor->dims, b.tensor->dims, rank * sizeof *dims) == 0);
+                 bnf_same_bytes(a.tensor->dims, b.tensor->dims, rank * sizeof *dims);
     if (op->opset < 7 && !equal)
         end = old_broadcast_end(op, a.tensor, b.tensor);
     if (end == SIZE_MAX)

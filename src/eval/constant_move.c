@@ -244,7 +244,7 @@ int bnf_constant_flatten(const struct bnf_constant_op *op, struct bnf_tensor *ou
     if (axis < -rank || axis > rank)
         return BNF_NOT_CONSTANT;
     size_t at = (size_t)(axis < 0 ? axis + rank : axis), before, after;
-    if (!bnf_volume(in->dims, at, &before) || !bnf_volume(in->dims + at, in->rank - at, &after))
+    if (!bnf_volume(in->dims, at, &before) || !bnf_volume(at < in->rank ? in->dims + at : NULL, in->rank - at, &after))
         return BNF_NOT_CONSTANT;
     int64_t dims[2] = {(int64_t)before, (int64_t)after};
     return view(op, dims, 2, out);

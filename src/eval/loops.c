@@ -1,5 +1,6 @@
 #include "eval/loops.h"
 
+#include "base/mem.h"
 #include "eval/workers.h"
 
 #include <string.h>
@@ -103,7 +104,7 @@ void bnf_grid_run(const struct bnf_call *call, const struct bnf_grid *grid,
 static int place_second(struct bnf_call *call, const struct bnf_array *a, struct bnf_array *b)
 {
     if (!bnf_attr_int(call->proto, "broadcast", 0)) {
-        if (a->rank != b->rank || (a->rank && memcmp(a->dims, b->dims, a->rank * sizeof *a->dims) != 0))
+        if (a->rank != b->rank || !bnf_same_bytes(a->dims, b->dims, a->rank * sizeof *a->dims))
             return bnf_call_wrong(call, "its operands differ in shape, and it does not say 'broadcast'");
         return BNF_OK;
     }

@@ -1,6 +1,8 @@
 /* Operators that write elements to places given by index. */
 #include "eval/move.h"
 
+#include "base/mem.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -126,7 +128,7 @@ int bnf_move_scatter_elements(struct bnf_call *call)
     if (status)
         return status;
     if (in[2]->rank != in[1]->rank ||
-        memcmp(in[1]->dims, in[2]->dims, in[1]->rank * sizeof *in[1]->dims) != 0)
+        !bnf_same_bytes(in[1]->dims, in[2]->dims, in[1]->rank * sizeof *in[1]->dims))
         return bnf_call_wrong(call, "'updates' has %zu elements and 'indices' %zu, or other extents",
             in[2]->count, in[1]->count);
     status = bnf_move_offsets(call, in[0], in[1], axis, &offsets);

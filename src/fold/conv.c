@@ -4,6 +4,7 @@
  * if all channels agree on it. */
 #include "fold/layer.h"
 
+#include "base/mem.h"
 #include "graph/attr.h"
 
 #include <string.h>
@@ -43,7 +44,7 @@ static bool has_other_kernel(const Onnx__NodeProto *proto, const struct bnf_tens
 {
     size_t count;
     const int64_t *kernel = bnf_attr_ints(proto, "kernel_shape", &count);
-    return kernel && (count != w->rank - 2 || memcmp(kernel, &w->dims[2], count * sizeof *kernel) != 0);
+    return kernel && (count != w->rank - 2 || !bnf_same_bytes(kernel, &w->dims[2], count * sizeof *kernel));
 }
 
 static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, bool transposed, struct conv *conv,

@@ -4,6 +4,7 @@
  * in place of a depthwise convolution makes no measurable difference, and every number moved is rounded. */
 #include "fold/state.h"
 
+#include <math.h>
 #include <string.h>
 
 /* What may stay, of the cost of the whole. */
@@ -73,8 +74,10 @@ int bnf_partial(struct bnf_fold *fold, size_t index, struct bnf_err *err)
         int answer = bnf_plan_walk(fold, &plan, site, affine, &choices[i], err);
         if (answer == BNF_ANSWER_YES && left_fits(fold, &plan)) {
             double cost = cost_of(fold, &plan, affine) + plan.affines_added * whole / 2;
-            answer = bnf_plan_note(fold, &plan, err, "it would leave %.3g %% of the cost of lowering all of it here%s",
-                100 * cost / whole, cost > WORTHWHILE * whole ? ": too much to be worth it" : "");
+            answer = isinf(whole)
+                         ? bnf_plan_note(fold, &plan, err, "what it would leave costs is not known: too little is known of shapes")
+                         : bnf_plan_note(fold, &plan, err, "it would leave %.3g %% of the cost of lowering all of it here%s",
+                               100 * cost / whole, cost < WORTHWHILE * whole ? "" : ": too much to be worth it");
             if (cost <= least) {
                 least = cost;
                 best = i;

@@ -19,18 +19,6 @@ bool bnf_quantized_range(int dtype, double *low, double *high, int64_t *since)
     return is_signed || is_unsigned;
 }
 
-void bnf_integers_read(const struct bnf_tensor *t, size_t first, size_t count, double *out)
-{
-    if (t->dtype != BNF_DTYPE_INT4 && t->dtype != BNF_DTYPE_UINT4) {
-        bnf_to_double(t->dtype, t->data, first, count, out);
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        int nibble = t->data[(first + i) / 2] >> ((first + i) % 2 ? 4 : 0) & 15;
-        out[i] = t->dtype == BNF_DTYPE_INT4 && nibble > 7 ? nibble - 16 : nibble;
-    }
-}
-
 void bnf_integers_write(int dtype, const double *values, size_t count, uint8_t *out)
 {
     size_t bits = bnf_dtype_bits(dtype);
@@ -58,7 +46,7 @@ size_t bnf_quantized_channel(const struct bnf_quantized *q, size_t element)
 
 void bnf_quantized_read(const struct bnf_quantized *q, size_t first, size_t count, double *out)
 {
-    bnf_integers_read(&q->integers, first, count, out);
+    bnf_to_double(q->integers.dtype, q->integers.data, first, count, out);
     for (size_t i = 0; i < count; i++) {
         size_t c = bnf_quantized_channel(q, first + i);
         out[i] = q->scale[c] * (out[i] - q->zero[c]);
@@ -235,7 +223,7 @@ int bnf_quantized_weight(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id no
         return bnf_fail_memory(err);
     memcpy(q->scale, scale, q->count * sizeof *scale);
     if (p.has_zero)
-        bnf_integers_read(&p.zero, 0, q->count, q->zero);
+        bnf_to_double(p.zero.dtype, p.zero.data, 0, q->count, q->zero);
     struct bnf_tensor base = p.integers;
     base.dtype = p.scale.dtype;
     base.data = NULL;

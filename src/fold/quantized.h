@@ -45,9 +45,8 @@ int bnf_quantized_attach(struct bnf_fold *fold, bnf_id node, uint32_t slot, stru
  * types whose elements are no integers, or that it does not take. */
 bool bnf_quantized_range(int dtype, double *low, double *high, int64_t *since);
 
-/* Integers of such a type, int4 included; and the way back, from the first element on: where two share a byte a last
- * one leaves the other half 0. */
-void bnf_integers_read(const struct bnf_tensor *tensor, size_t first, size_t count, double *out);
+/* Writes integers of such a type, int4 included, from the first element on: where two share a byte a last one leaves
+ * the other half 0. */
 void bnf_integers_write(int dtype, const double *values, size_t count, uint8_t *out);
 
 /* The product of the extents behind an axis; and which scale belongs to an element. */

@@ -129,7 +129,7 @@ static int check_integers(struct bnf_fold *fold, struct bnf_plan *plan, const ch
     }
     for (size_t done = 0; (mirrored || wide) && done < q->integers.count; done += chunk) {
         size_t n = q->integers.count - done < chunk ? q->integers.count - done : chunk;
-        bnf_integers_read(&q->integers, done, n, x);
+        bnf_to_double(q->integers.dtype, q->integers.data, done, n, x);
         for (size_t i = 0; i < n; i++) {
             size_t c = bnf_quantized_channel(&formed, done + i);
             double zero = at(q->zero, q->count, c), becomes = mirror(x[i], zero, form->factor[c]);
@@ -188,7 +188,7 @@ static void fill_integers(const struct bnf_source *source, size_t offset, size_t
         count = q->integers.count - first; /* the last byte may hold one int4 only */
     for (size_t done = 0; done < count; done += chunk) {
         size_t n = count - done < chunk ? count - done : chunk;
-        bnf_integers_read(&q->integers, first + done, n, x);
+        bnf_to_double(q->integers.dtype, q->integers.data, first + done, n, x);
         for (size_t i = 0; i < n; i++) {
             size_t c = bnf_quantized_channel(q, first + done + i);
             x[i] = mirror(x[i], q->zero[c], q->factor[c]);

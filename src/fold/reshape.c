@@ -11,7 +11,8 @@ static bool may_keep_zeros(struct bnf_fold *fold, bnf_id node)
     if (!bnf_node_is(g, node, "Reshape") || bnf_attr_int(g->nodes[node].proto, "allowzero", 0) == 0)
         return false;
     bnf_id value = bnf_node_input(g, node, 1);
-    if (value == BNF_NONE || bnf_constant(&fold->constants, value, &shape, NULL) || !shape)
+    if (value == BNF_NONE || bnf_constant(&fold->constants, value, &shape, NULL) || !shape ||
+        !bnf_dtype_is_number(shape->dtype))
         return true;
     for (size_t i = 0; i < shape->count; i++)
         if (bnf_tensor_at(shape, i) == 0)

@@ -93,6 +93,8 @@ static int check_mode(struct bnf_fold *fold, struct bnf_site *site)
     return keep(fold, site, BNF_REASON_TRAINING_MODE, "%s (operator set %lld)", why, (long long)opset);
 }
 
+enum { BATCH_NORM_INPUTS = 5 };
+
 static int check_input(struct bnf_fold *fold, struct bnf_site *site)
 {
     const struct bnf_graph *g = fold->graph;
@@ -100,6 +102,10 @@ static int check_input(struct bnf_fold *fold, struct bnf_site *site)
     bnf_id x = bnf_node_input(g, site->node, 0);
     if (x == BNF_NONE || bnf_node_output(g, site->node, 0) == BNF_NONE)
         return keep(fold, site, BNF_REASON_STATS_SHAPE, "it has no input or no output");
+    for (uint32_t slot = BATCH_NORM_INPUTS; slot < g->nodes[site->node].input_count; slot++)
+        if (bnf_node_input(g, site->node, slot) != BNF_NONE)
+            return keep(fold, site, BNF_REASON_STATS_SHAPE, "it has %u inputs instead of %d",
+                g->nodes[site->node].input_count, BATCH_NORM_INPUTS);
     const struct bnf_shape *shape = &g->values[x].shape;
     if (shape->rank >= 0 && shape->rank < 2)
         return keep(fold, site, BNF_REASON_RANK_UNSUPPORTED, "its input '%s' has rank %d", g->values[x].name,

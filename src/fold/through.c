@@ -77,7 +77,7 @@ int bnf_through_input(
     int answer = bnf_fold_tensor(fold, value, &tensor, &out->reason, &local);
     if (answer < 0)
         return bnf_fail(err, local.status, "%s", local.text);
-    bool numeric = !answer && (bnf_dtype_is_float(tensor.dtype) || bnf_dtype_is_integer(tensor.dtype));
+    bool numeric = !answer && bnf_dtype_is_number(tensor.dtype);
     if (!numeric || tensor.count > most_numbers)
         return BNF_OK;
     out->known = true;

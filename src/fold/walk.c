@@ -283,15 +283,13 @@ static int check_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id va
         return bnf_refuse(fold, plan, BNF_REASON_AFFINE_IS_OUTPUT, "'%s' is an output of the graph", v->name);
     if (v->use_count == 0)
         return bnf_refuse(fold, plan, BNF_REASON_CONSUMER_NOT_LINEAR, "nobody reads '%s'", v->name);
-    bnf_id culprit = BNF_NONE, extents = BNF_NONE;
+    bnf_id culprit = BNF_NONE;
     bool others = false; /* some reader could take it */
     char text[256];
     for (bnf_id use = v->first_use; use != BNF_NONE; use = g->uses[use].next) {
         bnf_id node = g->uses[use].node;
-        if (bnf_reads_extents(g, node)) {
-            extents = node;
+        if (bnf_reads_extents(g, node))
             continue;
-        }
         if (g->nodes[node].scope != v->scope)
             return bnf_refuse(fold, plan, BNF_REASON_AFFINE_CAPTURED, "'%s' is read by '%s' inside a body", v->name,
                 bnf_node_text(g, node, text, sizeof text));
@@ -301,9 +299,7 @@ static int check_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id va
         else
             culprit = node;
     }
-    if (!others && culprit == BNF_NONE)
-        culprit = extents;
-    if (culprit == BNF_NONE)
+    if (culprit == BNF_NONE) /* a branch that only extents are read of may end there */
         return BNF_ANSWER_YES;
     if (!others)
         return refuse_operator(fold, plan, culprit);
@@ -333,6 +329,14 @@ static bnf_id next_forward(const struct bnf_fold *fold, struct bnf_plan *plan)
     return best;
 }
 
+static bool is_absorbed(const struct bnf_plan *plan)
+{
+    for (size_t i = 0; i < plan->move_count; i++)
+        if (plan->moves[i].absorbs)
+            return true;
+    return false;
+}
+
 int bnf_walk_forward(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_err *err)
 {
     size_t checked = 0;
@@ -344,7 +348,10 @@ int bnf_walk_forward(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_er
         }
         bnf_id node = next_forward(fold, plan);
         if (node == BNF_NONE)
-            return BNF_ANSWER_YES;
+            return is_absorbed(plan) ? BNF_ANSWER_YES
+                                     : bnf_refuse(fold, plan, BNF_REASON_CONSUMER_NOT_LINEAR,
+                                           "nothing but the extents of '%s' is read",
+                                           fold->graph->values[plan->carried[0].value].name);
         if (!bnf_table_put(&plan->asked, node, 1))
             return bnf_fail_memory(err);
         struct mark before = mark_of(plan);

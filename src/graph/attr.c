@@ -1,5 +1,7 @@
 #include "graph/attr.h"
 
+#include "base/mem.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -54,7 +56,7 @@ bool bnf_attr_is(const Onnx__NodeProto *node, const char *name, const char *text
 {
     const Onnx__AttributeProto *a = bnf_attr_find(node, name);
     return a && bnf_attr_type(a) == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING && a->s.len == strlen(text) &&
-           memcmp(a->s.data, text, a->s.len) == 0;
+           bnf_same_bytes(a->s.data, text, a->s.len);
 }
 
 const int64_t *bnf_attr_ints(const Onnx__NodeProto *node, const char *name, size_t *count)

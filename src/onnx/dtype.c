@@ -63,6 +63,11 @@ bool bnf_dtype_is_integer(int dtype)
     return small || (bnf_dtype_known(dtype) && (table[dtype].kind == SIGNED || table[dtype].kind == UNSIGNED));
 }
 
+bool bnf_dtype_is_number(int dtype)
+{
+    return bnf_dtype_is_float(dtype) || bnf_dtype_is_integer(dtype);
+}
+
 /* Significand bits (the hidden one included), and the exponents of the largest and the smallest subnormal value. */
 struct format {
     int precision, max_exponent, tiny_exponent;
@@ -151,9 +156,27 @@ static void read_floats(const void *data, size_t first, size_t count, double *re
     READ(float);
 }
 
+/* Several elements share a byte, the first in its lowest bits. */
+static void read_packed(
+    unsigned bits, bool is_signed, const uint8_t *data, size_t first, size_t count, double *restrict out)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t at = (first + i) * bits;
+        int number = data[at / 8] >> at % 8 & ((1 << bits) - 1);
+        out[i] = is_signed && number >> (bits - 1) ? number - (1 << bits) : number;
+    }
+}
+
 void bnf_to_double(int dtype, const void *data, size_t first, size_t count, double *restrict out)
 {
     switch (dtype) {
+    case BNF_DTYPE_INT2:
+    case BNF_DTYPE_INT4:
+    case BNF_DTYPE_UINT2:
+    case BNF_DTYPE_UINT4:
+        read_packed(
+            bnf_dtype_bits(dtype), dtype == BNF_DTYPE_INT2 || dtype == BNF_DTYPE_INT4, data, first, count, out);
+        return;
     case BNF_DTYPE_FLOAT:
         read_floats(data, first, count, out);
         return;

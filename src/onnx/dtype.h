@@ -31,6 +31,9 @@ bool bnf_dtype_is_float(int dtype);
 /* The integer types and bool, int4 and the like included. */
 bool bnf_dtype_is_integer(int dtype);
 
+/* Either of them: what bnf_to_double reads. */
+bool bnf_dtype_is_number(int dtype);
+
 /* The unit roundoff u of a float type: 2^-11, 2^-8, 2^-24, 2^-53. */
 double bnf_dtype_roundoff(int dtype);
 

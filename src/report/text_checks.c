@@ -105,7 +105,7 @@ static void put_figures(struct bnf_page *page, const struct bnf_run *run)
         const struct bnf_run_output *output = &run->outputs[i];
         bool compared = output->compared > 0, is_real = strcmp(output->kind ? output->kind : "", "real") == 0;
         real += compared && is_real;
-        discrete += compared && !is_real && !output->fails;
+        discrete += compared && !is_real && !output->fails && !output->near_ties;
         most = output->max_abs > most ? output->max_abs : most;
         noise = output->noise > noise ? output->noise : noise;
         ties += output->near_ties;

@@ -188,6 +188,29 @@ static void test_read(void **state)
     }
 }
 
+/* The first element lies in the lowest bits of a byte. */
+static void test_read_packed(void **state)
+{
+    (void)state;
+    static const struct {
+        int dtype;
+        double values[6]; /* from the second element on */
+    } cases[] = {
+        {BNF_DTYPE_INT4, {-8, 7, -1, 0, 5, -2}},
+        {BNF_DTYPE_UINT4, {8, 7, 15, 0, 5, 14}},
+        {BNF_DTYPE_INT2, {1, 0, -2, -1, 1, -1}},
+        {BNF_DTYPE_UINT2, {1, 0, 2, 3, 1, 3}},
+    };
+    static const uint8_t fours[] = {0x81, 0xf7, 0x50, 0xfe}, twos[] = {0x86, 0xf7};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double values[6];
+        bnf_to_double(cases[i].dtype, i < 2 ? fours : twos, 1, 6, values);
+        for (size_t k = 0; k < 6; k++)
+            if (values[k] != cases[i].values[k])
+                fail_msg("%s: element %zu is %g", bnf_dtype_name(cases[i].dtype), k, values[k]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_round),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_read),
+        cmocka_unit_test(test_read_packed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,6 +34,8 @@ static const struct foldcase affine_cases[] = {
         "y lowered zero-scale"},
     {"a division by 0, and a shift", LAYER "init k float 4,1,1 1 0 2 3\n" BN(4) "c = Div(u, k)\n" NORM,
         "y lowered producer-not-linear"},
+    {"a sixth input", "in x float 2,3,5,6; in q float 4; out y; init W float 4,3,1,1 rand\n" BN(4)
+        "c = Conv(x, W); y = BatchNormalization(c, s, b, m, v, q)\n", "y kept stats-shape", {0}, true},
     {"is_test 1 and further outputs", "opset 6; in x float 2,3,5,6; out y; init W float 4,3,1,1 rand\n" BN(4)
         "c = Conv(x, W); y, o1, o2, o3, o4 = BatchNormalization(c, s, b, m, v) is_test=1\n", "y kept training-mode", {0}, true},
     {"training_mode 0 and further outputs", "opset 15; in x float 2,3,5,6; out y; init W float 4,3,1,1 rand\n" BN(4)
@@ -151,6 +153,10 @@ static const struct foldcase through_cases[] = {
         "d = Sub(y, q); e = Add(d, y); z = Conv(e, W)\n", "y folded forward z"},
     {"ReduceSum over an open extent, forward", "in c float 2,4,H,5; out z; init D float 3,4,1,1 rand; init a int64 1 2\n"
         BN(4) NORM "p = ReduceSum(y, a); z = Conv(p, D)\n", "y lowered shape-unknown"},
+    {"a branch that only extents are read of, forward", FRONT "out h\n" BN(4) NORM
+        "t = Transpose(y) perm=[0,2,3,1]; h = Shape(t); z = Conv(y, W)\n", "y folded forward z", {0}, true},
+    {"extents alone, forward", "in c float 2,4,5,6; out h\n" BN(4) NORM "t = Transpose(y) perm=[0,2,3,1]; h = Shape(t)\n",
+        "y lowered consumer-not-linear", {0}, true},
     {"Slice from run time, forward", FRONT "in f int64 1; in t int64 1; init a int64 1 1\n" BN(4) NORM
         "p = Slice(y, f, t, a); z = Conv(p, W)\n", "y lowered shape-unknown", {0}, true},
 };
@@ -196,7 +202,8 @@ static const struct foldcase forward_cases[] = {
 
 static const struct foldcase lower_cases[] = {
     {"an open extent that the statistics tell", "in x float N,C,5; out z; init k float 4,1 zeros\n" BN(4)
-        "c = Relu(x)\n" NORM "p = Relu(y); d = Sub(p, k); z = Relu(d)\n", "y lowered producer-not-linear; d dropped"},
+        "c = Relu(x)\n" NORM "p = Relu(y); d = Sub(p, k); z = Relu(d)\n", "y lowered producer-not-linear; d dropped", {0}, true,
+        .open_in_double = true},
     {"three axes", "in x float 2,4,5; out y\n" BN(4) "c = Relu(x)\n" NORM, "y lowered producer-not-linear", .operators = "Relu Conv"},
     {"five axes, float16", "in x float16 2,4,5,3,2; out y; init s float16 4 rand; init b float16 4 rand; init m float16 4 rand\n"
         "init v float16 4 pos; c = Relu(x)\n" NORM, "y lowered producer-not-linear", .operators = "Relu Conv"},

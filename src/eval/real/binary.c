@@ -1,5 +1,6 @@
 /* Operators of two operands that broadcast: arithmetic, logic, bits; and those of any number of operands. */
 #include "eval/loops.h"
+#include "base/mem.h"
 #include "eval/real/real.h"
 
 #include <string.h>
@@ -149,7 +150,7 @@ int R(bnf_op_prelu)(struct bnf_call *call)
     int64_t dims[bnf_most_rank];
     size_t rank;
     if (!bnf_broadcast(x, &slope, &rank, dims) || rank != x->rank ||
-        memcmp(dims, x->dims, rank * sizeof *dims) != 0)
+        !bnf_same_bytes(dims, x->dims, rank * sizeof *dims))
         return bnf_call_wrong(call, "its slope does not broadcast to the shape of its operand");
     if (!bnf_call_output(call, 0, x->dtype, rank, dims))
         return BNF_ENOMEM;

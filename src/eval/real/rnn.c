@@ -1,6 +1,7 @@
 /* RNN, GRU and LSTM: what is common to them, from attributes to the walk over time. */
 #include "eval/real/rnn.h"
 
+#include "base/mem.h"
 #include "eval/real/blas.h"
 
 #include <math.h>
@@ -110,7 +111,7 @@ static int find_direction(struct layer *l)
 static int fits(struct layer *l, const struct bnf_array *a, const char *name, size_t rank, const int64_t *dims)
 {
     char want[64], have[64];
-    if (!a || (a->kind == BNF_KIND_REAL && a->rank == rank && memcmp(a->dims, dims, rank * sizeof *dims) == 0))
+    if (!a || (a->kind == BNF_KIND_REAL && a->rank == rank && bnf_same_bytes(a->dims, dims, rank * sizeof *dims)))
         return BNF_OK;
     return bnf_call_wrong(l->call, "%s should have extents %s and has %s", name,
         bnf_dims_text(dims, rank, want, sizeof want), bnf_dims_text(a->dims, a->rank, have, sizeof have));
