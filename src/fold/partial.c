@@ -77,7 +77,7 @@ int bnf_partial(struct bnf_fold *fold, size_t index, struct bnf_err *err)
             answer = isinf(whole)
                          ? bnf_plan_note(fold, &plan, err, "what it would leave costs is not known: too little is known of shapes")
                          : bnf_plan_note(fold, &plan, err, "it would leave %.3g %% of the cost of lowering all of it here%s",
-                               100 * cost / whole, cost < WORTHWHILE * whole ? "" : ": too much to be worth it");
+                               100 * cost / whole, cost > WORTHWHILE * whole ? ": too much to be worth it" : "");
             if (cost <= least) {
                 least = cost;
                 best = i;
