@@ -100,7 +100,8 @@ bool bnf_affine_roles(
     const struct bnf_graph *g = &side->graph;
     const struct form *form = form_of(g, node);
     const struct bnf_node *n = &g->nodes[node];
-    if (!form || n->input_count == 0 || bnf_node_opset(g, node) < 1 || n->first_body != n->last_body ||
+    if (!form || n->input_count == 0 || bnf_node_output(g, node, 0) == BNF_NONE ||
+        bnf_node_opset(g, node) < 1 || n->first_body != n->last_body ||
         !attributes_fit(p, side, node, rough))
         return false;
     for (uint32_t slot = 1; slot < n->output_count && !form->many; slot++) {
