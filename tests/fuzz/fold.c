@@ -1,7 +1,7 @@
 /* Any bytes as a model that is folded, proved and written as the program does it: to standard output, or in a folder where
  * weights may lie in side files, which must not hold anything else afterwards. A fold that its own proof refutes is
- * a finding where the model can be run (unless ALLOW_REFUTED is in the environment), and so is one that changes when it
- * is folded once more. */
+ * a finding where the model can be run (unless ALLOW_REFUTED is in the environment), and there, too, one that changes when
+ * it is folded once more. */
 #define _GNU_SOURCE
 #include "fuzz/fuzz.h"
 
@@ -169,7 +169,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct bnfold_options *options = &all[bnf_hash(data, size) % 8 % (sizeof all / sizeof *all)];
     if (fold(&input, options, &first)) {
         if (fold(&first, options, &second)) {
-            fuzz_same(&first, &second, "a fold that changes when it is folded again");
+            if (!fuzz_same(&first, &second) && can_be_run(input.path))
+                bnf_bug("a fold that changes when it is folded again");
             close(second.descriptor);
         }
         close(first.descriptor);

@@ -24,8 +24,8 @@ void fuzz_failure(int status, const char *sentence);
 /* Saves a model to a new file. False when it cannot be said in this format, with a proper sentence. */
 bool fuzz_save(const struct bnf_model *model, enum bnf_format format, struct fuzz_file *out);
 
-/* Ends the program, as a finding, when the two files do not hold the same bytes. */
-void fuzz_same(const struct fuzz_file *a, const struct fuzz_file *b, const char *what);
+/* Do the two files hold the same bytes? */
+bool fuzz_same(const struct fuzz_file *a, const struct fuzz_file *b);
 
 struct bnfold_report;
 /* Prints a report in every format to nowhere and frees it. Returns its exit status. */
