@@ -4,6 +4,8 @@
  *
  * Below each ROOT, a folder with model.onnx is a test: every test_data_set_N in it has input_N.pb and output_N.pb. The
  * folder above names its set. A test is run in a process of its own, so that a crash is one failure and nothing more.
+ * Where a test's output can be computed before anything runs, once its inputs are stored in the model, it has to come out
+ * the same: what is folded into weights is computed there.
  * Ends with a table and `N passed, N failed`; tests of what the evaluator does not have are skipped, with the reason. */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -19,6 +21,7 @@
 #include "eval/eval.h"
 #include "eval/feed.h"
 #include "eval/operator.h"
+#include "graph/shapes.h"
 #include "onnx/model.h"
 
 enum { seconds_allowed = 10, path_room = 4096, inner_room = path_room + 64, most_sets = 64 };
@@ -27,13 +30,13 @@ enum outcome { PASSED, FAILED, SKIPPED };
 
 /* What a test's process tells. */
 struct result {
-    enum outcome outcome[2]; /* by bnf_precision */
-    char why[2][480];
+    enum outcome outcome[3]; /* by bnf_precision, and as a constant */
+    char why[3][480];
 };
 
 struct set {
     char name[128];
-    size_t total, passed[2], failed[2], skipped[2];
+    size_t total, passed[3], failed[3], skipped[3];
 };
 
 struct reason {
@@ -51,7 +54,9 @@ struct tally {
     size_t reason_count, reason_room;
 };
 
-static const char *const arms[] = {"float", "double"};
+enum { CONSTANT = 2, ARMS = 3 };
+
+static const char *const arms[ARMS] = {"float", "double", "as a constant"};
 
 __attribute__((format(printf, 3, 4))) static void say(struct result *r, int arm, const char *format, ...)
 {
@@ -277,11 +282,77 @@ static enum outcome run_arm(const char *folder, struct result *r, int arm)
     return outcome;
 }
 
-/* Both arms in a process of their own, told through a pipe. */
+/* Stores the first data set's tensors in the model, as initializers of the inputs. */
+static int store_inputs(struct bench *b, const char *folder)
+{
+    Onnx__GraphProto *graph = b->model.proto->graph;
+    size_t count = graph->n_initializer;
+    Onnx__TensorProto **all = bnf_arena_alloc(&b->arena, count + graph->n_input, sizeof(Onnx__TensorProto *));
+    if (!all)
+        return bnf_fail_memory(&b->err);
+    for (size_t i = 0; i < count; i++)
+        all[i] = graph->initializer[i];
+    for (size_t i = 0; i < graph->n_input; i++) {
+        char path[inner_room + 64];
+        struct bnf_data data;
+        snprintf(path, sizeof path, "%s/test_data_set_0/input_%zu.pb", folder, i);
+        if (access(path, F_OK) || bnf_data_load(path, graph->input[i]->type, &b->arena, &data, &b->err) ||
+            data.kind != BNF_DATA_TENSOR || !bnf_feed_holds(data.tensor->data_type))
+            continue;
+        data.tensor->name = graph->input[i]->name;
+        all[count++] = data.tensor;
+    }
+    graph->initializer = all;
+    graph->n_initializer = count;
+    return BNF_OK;
+}
+
+/* Outputs that are constants once the inputs are. */
+static enum outcome compare_constants(struct bench *b, const char *folder, struct result *r)
+{
+    struct bnf_constants constants;
+    const Onnx__GraphProto *graph = b->model.proto->graph;
+    enum outcome outcome = SKIPPED;
+    char inner[inner_room];
+    snprintf(inner, sizeof inner, "%s/test_data_set_0", folder);
+    int status = bnf_constants_init(&constants, &b->graph, false, &b->err);
+    for (size_t i = 0; !status && outcome != FAILED && i < graph->n_output; i++) {
+        const struct bnf_tensor *tensor = NULL;
+        struct bnf_array *want = NULL, *have = NULL;
+        status = bnf_constant(&constants, b->graph.scopes[0].outputs[i], &tensor, &b->err);
+        if (!status && tensor && bnf_feed_holds(tensor->dtype))
+            status = read_value(b, inner, "output", i, graph->output[i], &want);
+        if (!status && want && (have = bnf_array_from_tensor(&b->eval.budget, tensor, BNF_PRECISION_FLOAT)))
+            outcome = compare(want, have, r->why[CONSTANT], sizeof r->why[CONSTANT]) ? PASSED : FAILED;
+        bnf_array_drop(&b->eval.budget, want);
+        bnf_array_drop(&b->eval.budget, have);
+    }
+    bnf_constants_free(&constants);
+    if (status)
+        say(r, CONSTANT, "%s", b->err.text);
+    return status ? FAILED : outcome;
+}
+
+static enum outcome run_constants(const char *folder, struct result *r)
+{
+    struct bench b = {0};
+    char path[inner_room];
+    snprintf(path, sizeof path, "%s/model.onnx", folder);
+    enum outcome outcome = SKIPPED;
+    if (!bnf_model_load(&b.model, path, &b.err) && b.model.proto->graph && !store_inputs(&b, folder) &&
+        !bnf_graph_build(&b.graph, &b.model, &b.err) && !bnf_shapes_infer(&b.graph, &b.err))
+        outcome = compare_constants(&b, folder, r);
+    bnf_graph_free(&b.graph);
+    bnf_model_close(&b.model);
+    bnf_arena_free(&b.arena);
+    return outcome;
+}
+
+/* All arms in a process of their own, told through a pipe. */
 static void run_test(const char *folder, struct result *r)
 {
     int ends[2];
-    *r = (struct result){{FAILED, FAILED}, {"", ""}};
+    *r = (struct result){{FAILED, FAILED, FAILED}, {"", "", ""}};
     fflush(stdout);
     pid_t child = pipe(ends) ? -1 : fork();
     if (child < 0) {
@@ -292,6 +363,7 @@ static void run_test(const char *folder, struct result *r)
         alarm(seconds_allowed);
         for (int arm = 0; arm < 2; arm++)
             r->outcome[arm] = run_arm(folder, r, arm);
+        r->outcome[CONSTANT] = run_constants(folder, r);
         exit(write(ends[1], r, sizeof *r) == (ssize_t)sizeof *r ? 0 : 2); /* not _exit: a sanitizer looks for leaks */
     }
     close(ends[1]);
@@ -306,7 +378,7 @@ static void run_test(const char *folder, struct result *r)
         *r = told;
         return;
     }
-    for (int arm = 0; arm < 2; arm++) {
+    for (int arm = 0; arm < ARMS; arm++) {
         if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
             say(r, arm, "no answer after %d seconds", seconds_allowed);
         else if (WIFSIGNALED(status))
@@ -350,15 +422,15 @@ static void count_reason(struct tally *t, const char *text)
 static void count_result(struct tally *t, struct set *set, const char *name, const struct result *r)
 {
     set->total++;
-    for (int arm = 0; arm < 2; arm++) {
+    for (int arm = 0; arm < ARMS; arm++) {
         enum outcome outcome = r->outcome[arm];
         (outcome == PASSED ? set->passed : outcome == FAILED ? set->failed : set->skipped)[arm]++;
         if (outcome == FAILED)
             printf("fail  %s/%s (%s): %s\n", set->name, name, arms[arm], r->why[arm]);
-        else if (outcome == SKIPPED && t->verbose)
+        else if (outcome == SKIPPED && t->verbose && arm != CONSTANT)
             printf("skip  %s/%s (%s): %s\n", set->name, name, arms[arm], r->why[arm]);
     }
-    if (r->outcome[0] == FAILED || r->outcome[1] == FAILED) {
+    if (r->outcome[0] == FAILED || r->outcome[1] == FAILED || r->outcome[CONSTANT] == FAILED) {
         t->failed++;
     } else if (r->outcome[0] == SKIPPED || r->outcome[1] == SKIPPED) {
         t->skipped++;
@@ -423,11 +495,11 @@ static void tell(struct tally *t)
         free(t->reasons[i].text);
     }
     bnf_free(t->reasons);
-    printf("%-20s %6s %16s %16s %16s\n", "set", "total", "passed f/d", "failed f/d", "skipped f/d");
+    printf("%-20s %6s %16s %16s %16s %9s\n", "set", "total", "passed f/d", "failed f/d", "skipped f/d", "constant");
     for (size_t i = 0; i < t->set_count; i++) {
         const struct set *s = &t->sets[i];
-        printf("%-20s %6zu %8zu %7zu %8zu %7zu %8zu %7zu\n", s->name, s->total, s->passed[0], s->passed[1],
-            s->failed[0], s->failed[1], s->skipped[0], s->skipped[1]);
+        printf("%-20s %6zu %8zu %7zu %8zu %7zu %8zu %7zu %9zu\n", s->name, s->total, s->passed[0], s->passed[1],
+            s->failed[0], s->failed[1], s->skipped[0], s->skipped[1], s->passed[CONSTANT]);
     }
     printf("%zu skipped\n%zu passed, %zu failed\n", t->skipped, t->passed, t->failed);
 }
