@@ -76,6 +76,21 @@ static int apply_constant(struct bnf_fold *fold, struct bnf_plan *plan, const st
     return status;
 }
 
+/* A node on the way that reads the constant twice: as what is mapped, and as a setting perhaps. */
+static bnf_id find_double_reader(const struct bnf_fold *fold, const struct bnf_plan *plan, bnf_id value)
+{
+    const struct bnf_graph *g = fold->graph;
+    for (bnf_id use = g->values[value].first_use; use != BNF_NONE; use = g->uses[use].next) {
+        bnf_id node = g->uses[use].node;
+        unsigned count = 0;
+        for (uint32_t slot = 0; slot < g->nodes[node].input_count; slot++)
+            count += bnf_node_input(g, node, slot) == value;
+        if (count > 1 && bnf_table_get(&plan->asked, node) != BNF_NONE)
+            return node;
+    }
+    return BNF_NONE;
+}
+
 int bnf_constant_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value, struct bnf_err *err)
 {
     const struct bnf_affine *a = bnf_plan_affine(plan, value);
@@ -88,6 +103,11 @@ int bnf_constant_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value
                       bnf_value_is_captured(fold->graph, result)))
         return bnf_refuse(fold, plan, BNF_REASON_AFFINE_IS_OUTPUT, "'%s' is a constant of the interface",
             bnf_fold_name(fold, value));
+    bnf_id reader = find_double_reader(fold, plan, value);
+    char text[256];
+    if (reader != BNF_NONE)
+        return bnf_refuse(fold, plan, BNF_REASON_PRODUCER_SHARED, "the constant '%s' is read more than once by '%s'",
+            bnf_fold_name(fold, value), bnf_node_text(fold->graph, reader, text, sizeof text));
     int answer = bnf_fold_tensor(fold, value, &tensor, &reason, err);
     if (answer < 0)
         return answer;

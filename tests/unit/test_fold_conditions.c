@@ -126,6 +126,8 @@ static const struct foldcase constant_cases[] = {
         "y folded back c"},
     {"a constant beside an unknown rank", "in x float ?; out y; info c float 2,4,5,6; init k float 4,1,1 rand; u = Relu(x)\n"
         BN(4) "c = Add(u, k)\n" NORM, "y lowered rank-unknown", {0}, true},
+    {"a constant that is read twice", "in x float 1,3,2,2; out y; init t float 1,3,1,1 rand\n" BN(3)
+        "r = Concat(t, t) axis=0; c = Add(r, x)\n" NORM, "y lowered producer-is-input"},
     {"a constant of higher rank", "in x float 4,3,5; out y; init W float 6,3,1 rand; init K float 2,4,6,5 rand; u = Conv(x, W)\n"
         BN(4) "c = Add(u, K)\n" NORM, "y lowered broadcast"},
 };
