@@ -60,7 +60,7 @@ static enum bnf_outcome relate(struct bnf_prover *p, const bnf_id end[2],
         value[i] = &g->values[end[i]];
         layer->node[i] = value[i]->producer;
         if (layer->node[i] == BNF_NONE || !is_layer(g, layer->node[i]) ||
-            bnf_attr_any_reference(g->nodes[layer->node[i]].proto) ||
+            bnf_node_input(g, layer->node[i], 0) == BNF_NONE || bnf_attr_any_reference(g->nodes[layer->node[i]].proto) ||
             bnf_called_scope(&p->side[i], layer->node[i]) != BNF_NONE)
             return BNF_UNKNOWN;
     }

@@ -235,11 +235,63 @@ static const struct constant_case numbers[] = {
         "y float[1,1]{8}"},
 };
 
+#define SIX "init a float 2,3 1 -2 3 -4 5 -6\n"
+
+static const struct constant_case reductions[] = {
+    {"every reduction, along the last axis",
+        "opset 18; " SIX "init i int64 1 -1; p = ReduceL1(a, i); q = ReduceL2(a, i); r = ReduceMax(a, i); s = ReduceMean(a, i); "
+        "t = ReduceMin(a, i); u = ReduceProd(a, i); v = ReduceSum(a, i); w = ReduceSumSquare(a, i)",
+        "p float[2,1]{6 15}; q float[2,1]{3.7416575 8.77496433}; r float[2,1]{3 5}; s float[2,1]{0.666666687 -1.66666663}; "
+        "t float[2,1]{-2 -6}; u float[2,1]{-6 120}; v float[2,1]{2 -5}; w float[2,1]{14 77}"},
+    {"axes as an attribute", "opset 12; " SIX "y = ReduceSum(a) axes=[0]; z = ReduceSum(a) axes=[0] keepdims=0; w = ReduceMax(a)",
+        "y float[1,3]{-3 3 -3}; z float[3]{-3 3 -3}; w float[1,1]{5}"},
+    {"ReduceSum takes them as an input from operator set 13 on, the others from 18",
+        "opset 13; " SIX "init i int64 1 0; y = ReduceSum(a, i) keepdims=0; z = ReduceL1(a) axes=[0] keepdims=0; "
+        "w = ReduceSum(a) axes=[0] keepdims=0",
+        "y float[3]{-3 3 -3}; z float[3]{5 7 9}; w float[]{-3}"},
+    {"axes that are neighbours, and axes that are not",
+        "opset 18; init a float 2,3,2 1 2 3 4 5 6 7 8 9 10 11 12; init i int64 2 0 1; init j int64 2 2 0; "
+        "y = ReduceSum(a, i) keepdims=0; z = ReduceSum(a, j) keepdims=0",
+        "y float[2]{36 42}; z float[3]{18 26 34}"},
+    {"no axes at all", "opset 18; " SIX "init e int64 0 zeros; y = ReduceSum(a, e) keepdims=0; z = ReduceSum(a, e) noop_with_empty_axes=1; "
+        "w = ReduceL2(a) noop_with_empty_axes=1",
+        "y float[]{-3}; z not after all; w not after all"},
+    {"axes that are none", "opset 18; " SIX "init i int64 1 2; init j int64 2 0 -2; y = ReduceSum(a, i); z = ReduceSum(a, j)",
+        "y not after all; z not after all"},
+    {"other types", "opset 18; init a int32 2 1 2; init b float16 3 2048 1 1; init c double 2 0.1 0.2; init d float 0,2 zeros; "
+        "y = ReduceSum(a); z = ReduceSum(b); w = ReduceSum(c); v = ReduceSum(d)",
+        "y not after all; z float16[1]{2050}; w double[1]{0.3}; v not after all"},
+    {"a sum is rounded once", "opset 18; init a float 3 16777216 1 1; y = ReduceSum(a); init b float 2 3e38 3e38; z = ReduceMean(b)",
+        "y float[1]{16777218}; z float[1]{3.00000001e+38}"},
+    {"a weight as direction and length",
+        "opset 18; init v float 2,2 3 4 6 8; init g float 2,1 10 5; init i int64 1 1; n = ReduceL2(v, i); d = Div(v, n); y = Mul(d, g)",
+        "y float[2,2]{6 8 3 4}"},
+};
+
+static const struct constant_case integers[] = {
+    {"to the nearest, ties to even", "init x float 6 0.5 1.5 2.5 -0.5 -1.5 -2.5; init k float () 1; init z int8 () 0\n"
+        "y = QuantizeLinear(x, k, z)", "y int8[6]{0 2 2 0 -2 -2}"},
+    {"what is beyond the range", "init x float 4 1000 -1000 inf -inf; init k float () 1; init z int8 () 3; init u uint8 () 128\n"
+        "y = QuantizeLinear(x, k, z); w = QuantizeLinear(x, k, u); v = QuantizeLinear(x, k)",
+        "y int8[4]{127 -128 127 -128}; w uint8[4]{255 0 255 0}; v uint8[4]{255 0 255 0}"},
+    {"a scale for each channel", "opset 13; init x float 2,2 10 20 30 40; init k float 2 10 5; init z int8 2 0 1\n"
+        "y = QuantizeLinear(x, k, z) axis=0; w = QuantizeLinear(x, k, z); v = QuantizeLinear(x, k, z) axis=-2; u = QuantizeLinear(x, k, z) axis=2",
+        "y int8[2,2]{1 2 7 9}; w int8[2,2]{1 5 3 9}; v int8[2,2]{1 2 7 9}; u not after all"},
+    {"the quotient is a float", "init x float 1 0.35; init k float () 0.1; init z int8 () 0; y = QuantizeLinear(x, k, z)",
+        "y int8[1]{4}"},
+    {"four bits", "opset 21; init x float 5 1 -8 7 100 -100; init k float () 1; init z int4 () 0; y = QuantizeLinear(x, k, z)\n"
+        "w = QuantizeLinear(x, k) output_dtype=21", "y int4[5]{1 -8 7 7 -8}; w uint4[5]{1 0 7 15 0}"},
+    {"other forms", "opset 21; init x float 4 1 2 3 4; init k float 2 1 1; init h float16 () 1; init s float () 1; init z int8 2 0 0\n"
+        "a = QuantizeLinear(x, k) block_size=2 axis=0; b = QuantizeLinear(x, h); c = QuantizeLinear(x, s, z); "
+        "d = QuantizeLinear(x, s) output_dtype=17", "a not after all; b not after all; c not after all; d not after all"},
+};
+
 static const struct {
     const struct constant_case *cases;
     size_t count;
 } tables[] = {
-    {sources, COUNT(sources)}, {views, COUNT(views)}, {moves, COUNT(moves)}, {numbers, COUNT(numbers)}};
+    {sources, COUNT(sources)}, {views, COUNT(views)}, {moves, COUNT(moves)}, {numbers, COUNT(numbers)},
+    {reductions, COUNT(reductions)}, {integers, COUNT(integers)}};
 
 static void print_element(const struct bnf_tensor *t, size_t i, char *text, size_t room)
 {

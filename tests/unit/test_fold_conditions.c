@@ -46,6 +46,8 @@ static const struct foldcase affine_cases[] = {
         "init m float 2 0 0; init v float 2 1 1; c = Conv(x, W)\n" NORM, "y kept stats-range", {0}, true},
     {"an infinite variance", "in x float 2,3,5,6; out y; init W float 2,3,1,1 rand; init s float 2 1 1; init b float 2 1 1\n"
         "init m float 2 0 0; init v float 2 1 inf; c = Conv(x, W)\n" NORM, "y kept stats-range", {0}, true},
+    {"weights stored as direction and length", "in x float 2,3,5,6; out y; init V float 4,3,3,3 rand; init g float 4,1,1,1 rand\n" BN(4)
+        "n = ReduceL2(V) axes=[1,2,3]; d = Div(V, n); w = Mul(d, g); c = Conv(x, w)\n" NORM, "y folded back c", {0}, true},
     {"parameters that constants are computed from", "in x float 2,3,5,5; out y; init W float 4,3,1,1 rand\n"
         "init s1 float 1,4 rand; init i float 4 pos; init q float 4 pos; init p int64 1 4; init a int64 1 0; init h float 4 rand\n"
         "s = Squeeze(s1, a); r = Reciprocal(i); v = Sqrt(q); b1 = Mul(h, r); b2 = Add(b1, h); b = Sub(b2, q)\n"

@@ -29,6 +29,12 @@ static const struct foldcase back_cases[] = {
     {"conv, a scale for each channel, with bias", "in x float 2,3,5,6; out y; init q int8 4,3,3,3 rand; init k float 4 pos\n"
         "init B float 4 rand\n" SIGNED_BN(4) "w = DequantizeLinear(q, k) axis=0; c = Conv(x, w, B)\n" NORM,
         "y folded back c"},
+    {"float weights that are quantized on the way", "in x float 2,3,5,6; out y; init W float 4,3,3,3 rand\n"
+        "init z int8 () 0\n" ONE BN(4) "q = QuantizeLinear(W, k, z); w = DequantizeLinear(q, k, z); c = Conv(x, w)\n" NORM,
+        "y folded back c", {0}, true},
+    {"float weights that are quantized on the way, a sign", "in x float 2,3,5,6; out y; init W float 4,3,3,3 rand\n"
+        "init k float 4 0.01 0.02 0.03 0.04; init z int8 4 zeros\n" SIGNED_BN(4)
+        "q = QuantizeLinear(W, k, z) axis=0; w = DequantizeLinear(q, k, z) axis=0; c = Conv(x, w)\n" NORM, "y folded back c", {0}, true},
     {"conv 1-D, per channel, zero points", "in x float 2,3,7; out y; init q uint8 4,3,3 rand; init k float 4 pos\n"
         "init z uint8 4 128 127 128 126\n" BN(4) "w = DequantizeLinear(q, k, z) axis=-3; c = Conv(x, w)\n" NORM,
         "y folded back c"},
