@@ -16,7 +16,7 @@ static int note(struct bnf_fold *fold, struct bnf_site *site, enum bnf_reason re
 /* A constant of extents (channels, 1, …, 1). */
 static struct bnf_pending *vector(struct bnf_fold *fold, int dtype, size_t channels, size_t ones, const double *values)
 {
-    int64_t dims[64] = {0};
+    int64_t dims[BNF_LOWER_RANK] = {0};
     size_t rank = 0;
     dims[rank++] = (int64_t)channels;
     for (size_t i = 0; i < ones; i++)
@@ -233,7 +233,7 @@ int bnf_lower(struct bnf_fold *fold, size_t index, struct bnf_err *err)
     bool keeps = fold->options->leftover == BNF_LEFTOVER_KEEP;
     if (!keeps && rank < 0)
         return stay(fold, index, BNF_REASON_RANK_UNKNOWN, "the rank of its input is not known", err);
-    if (!keeps && (!dtype || rank > 60))
+    if (!keeps && (!dtype || rank > BNF_LOWER_RANK))
         return stay(fold, index, BNF_REASON_DTYPE, "the element type of its input is not known", err);
     if (!keeps && (!bnf_values_fit(dtype, a->scale, a->channels) || !bnf_values_fit(dtype, a->shift, a->channels)))
         return stay(fold, index, BNF_REASON_OVERFLOW, "its scale or shift does not fit the element type of its input",

@@ -34,8 +34,10 @@ static bool left_fits(const struct bnf_fold *fold, const struct bnf_plan *plan)
 {
     for (size_t i = 0; i < plan->left_count; i++) {
         const struct bnf_affine *a = &plan->left[i].affine;
-        int dtype = fold->graph->values[plan->left[i].value].shape.dtype;
-        if (!bnf_dtype_is_float(dtype) || !bnf_values_fit(dtype, a->scale, a->channels) || !bnf_values_fit(dtype, a->shift, a->channels))
+        const struct bnf_shape *shape = &fold->graph->values[plan->left[i].value].shape;
+        if (!bnf_dtype_is_float(shape->dtype) || shape->rank > BNF_LOWER_RANK ||
+            (a->axis != BNF_AXIS_ANY && shape->rank <= a->axis) || /* shapes that the file states may disagree */
+            !bnf_values_fit(shape->dtype, a->scale, a->channels) || !bnf_values_fit(shape->dtype, a->shift, a->channels))
             return false;
     }
     return true;

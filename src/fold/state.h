@@ -87,6 +87,9 @@ int bnf_sites_find(struct bnf_fold *fold, struct bnf_err *err);
 int bnf_elementwise_read(struct bnf_fold *fold, bnf_id node, uint32_t *slot, struct bnf_affine *affine,
     struct bnf_err *err);
 
+/* Values of a higher rank are not lowered. */
+#define BNF_LOWER_RANK 60
+
 /* Lowers what nothing absorbed (lower.c). */
 int bnf_lower(struct bnf_fold *fold, size_t index, struct bnf_err *err);
 
