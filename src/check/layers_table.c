@@ -100,7 +100,8 @@ static enum bnf_outcome compare_shifted(struct bnf_stored *layer, const struct b
     struct bnf_side *side = &p->side[BNF_REF];
     struct bnf_normal *shift, *none;
     const struct bnf_normal *shifted[2] = {NULL, map[1]};
-    int indices = side->graph.values[bnf_node_input(&side->graph, layer->node[BNF_REF], 1)].shape.rank;
+    bnf_id looked_up = bnf_node_input(&side->graph, layer->node[BNF_REF], 1);
+    int indices = looked_up == BNF_NONE ? -1 : side->graph.values[looked_up].shape.rank;
     bool explaining = p->explaining;
     if (indices < 0 || !find_shift(layer, table, map, axis, &shift) ||
         !(none = bnf_normal_new(p, layer->arena, shift->rank, shift->dims)) ||

@@ -218,8 +218,11 @@ void bnf_trial_close(struct bnf_trial *trial)
 
 /* ---- running ---- */
 
+/* How many elements; an empty slot has none. */
 static double volume(const struct bnf_graph *g, bnf_id value)
 {
+    if (value == BNF_NONE)
+        return 0;
     const struct bnf_shape *shape = &g->values[value].shape;
     double count = shape->rank < 0 ? INFINITY : 1;
     for (int i = 0; i < shape->rank; i++)
@@ -264,15 +267,14 @@ double bnf_trial_cost(const struct bnf_trial *trial)
     for (bnf_id node = 0; node < g->node_count; node++) {
         double moved = 0, most = 0;
         for (uint32_t slot = 0; slot < g->nodes[node].input_count; slot++) {
-            bnf_id value = bnf_node_input(g, node, slot);
-            double count = value == BNF_NONE ? 0 : volume(g, value);
+            double count = volume(g, bnf_node_input(g, node, slot));
             moved += count;
             most = slot == 0 && bnf_node_is(g, node, "ConvTranspose") ? count : most;
         }
         for (uint32_t slot = 0; slot < g->nodes[node].output_count; slot++) {
-            bnf_id value = bnf_node_output(g, node, slot);
-            moved += value == BNF_NONE ? 0 : volume(g, value);
-            most = value == BNF_NONE ? most : fmax(most, volume(g, value));
+            double count = volume(g, bnf_node_output(g, node, slot));
+            moved += count;
+            most = fmax(most, count);
         }
         cost += 5000 + 4 * moved + most * products(g, node);
     }
