@@ -9,7 +9,7 @@
 const struct bnf_rule *bnf_rule_find(const struct bnf_graph *graph, bnf_id node)
 {
     static const struct bnf_rule rules[] = {
-#define BNF_RULE(op_type, inputs, outputs, back, forward) {op_type, inputs, outputs, back, forward},
+#define BNF_RULE(op_type, inputs, most_inputs, outputs, back, forward) {op_type, inputs, most_inputs, outputs, back, forward},
 #include "fold/rules.def"
 #undef BNF_RULE
     };

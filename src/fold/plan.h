@@ -24,6 +24,7 @@ enum { BNF_ANSWER_YES = 0, BNF_ANSWER_NO = 1 };
 struct bnf_rule {
     const char *op_type;
     int inputs; /* how many of the first input slots are filled in a valid node; -1: all slots that there are */
+    int most_inputs; /* how many slots may be filled; -1: any number */
     uint32_t outputs;
     int (*back)(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err);
     int (*forward)(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, struct bnf_err *err);

@@ -280,7 +280,7 @@ static bool is_site(struct bnf_fold *fold, bnf_id node, enum bnf_site_kind *kind
     *kind = BNF_SITE_BATCHNORM;
     if (bnf_node_is(g, node, "BatchNormalization"))
         return true;
-    if (!is_elementwise(g, node) || bnf_node_output(g, node, 0) == BNF_NONE)
+    if (!is_elementwise(g, node) || g->nodes[node].input_count != 2 || bnf_node_output(g, node, 0) == BNF_NONE)
         return false;
     uint32_t slot;
     struct bnf_affine affine;

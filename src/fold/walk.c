@@ -131,6 +131,10 @@ static int check_node(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
         if (bnf_node_input(g, node, slot) == BNF_NONE)
             return bnf_refuse(fold, plan, BNF_REASON_SHAPE_UNKNOWN, "%s '%s' lacks its input %u", rule->op_type,
                 bnf_node_text(g, node, text, sizeof text), slot);
+    for (uint32_t slot = 0; slot < g->nodes[node].input_count && rule->most_inputs >= 0; slot++)
+        if (slot >= (uint32_t)rule->most_inputs && bnf_node_input(g, node, slot) != BNF_NONE)
+            return bnf_refuse(fold, plan, BNF_REASON_SHAPE_UNKNOWN, "%s '%s' has %u inputs, which are more than it can have",
+                rule->op_type, bnf_node_text(g, node, text, sizeof text), g->nodes[node].input_count);
     for (uint32_t slot = 0; slot < rule->outputs; slot++)
         if (bnf_node_output(g, node, slot) == BNF_NONE)
             return bnf_refuse(fold, plan, BNF_REASON_SHAPE_UNKNOWN, "%s '%s' lacks its output %u", rule->op_type,

@@ -37,7 +37,7 @@ static struct packed generate(uint64_t seed, bool notes)
 /* ---- what was seen of the catalogue */
 
 static const char *const catalogue[] = {
-#define BNF_RULE(op_type, inputs, outputs, back, forward) op_type,
+#define BNF_RULE(op_type, inputs, most_inputs, outputs, back, forward) op_type,
 #include "fold/rules.def"
 #undef BNF_RULE
 };
