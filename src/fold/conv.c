@@ -60,6 +60,10 @@ static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
     if (w.rank < 3 || groups < 1 || w.dims[0] % groups != 0)
         return bnf_refuse(fold, plan, BNF_REASON_SHAPE_UNKNOWN, "the weight of '%s' does not fit its %lld groups", text,
             (long long)groups);
+    int rank = fold->graph->values[bnf_node_input(fold->graph, node, 0)].shape.rank;
+    if (rank >= 0 && rank != (int)w.rank)
+        return bnf_refuse(fold, plan, BNF_REASON_SHAPE_UNKNOWN,
+            "the weight of '%s' has %u axes and its input %d", text, w.rank, rank);
     if (has_other_kernel(fold->graph->nodes[node].proto, &w))
         return bnf_refuse(
             fold, plan, BNF_REASON_SHAPE_UNKNOWN, "the weight of '%s' does not fit its 'kernel_shape'", text);

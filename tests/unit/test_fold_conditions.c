@@ -196,6 +196,8 @@ static const struct foldcase forward_cases[] = {
         "y lowered weight-dynamic"},
     {"Conv, a computed bias", "in c float 2,4,5,6; in B float 3; out z; init W float 3,4,2,2 rand\n" BN(4) NORM
         "i = Identity(y); z = Conv(i, W, B)\n", "y lowered bias-dynamic"},
+    {"Conv, weights of another rank", "in c float 2,4; out z; init W float 3,4,2,2 rand\n" BN(4) NORM "i = Identity(y); z = Conv(i, W)\n",
+        "y lowered shape-unknown", {0}, true, .open_in_double = true},
     {"Conv, VALID", FRONT BN(4) NORM "z = Conv(y, W) auto_pad='VALID'\n", "y folded forward z"},
     {"Conv, another axis", "in c float 2,4,4,6; out z; init W float 3,4,2,2 rand\n" BN(4) NORM
         "t = Transpose(y) perm=[0,2,1,3]; z = Conv(t, W)\n", "y lowered axis-mismatch"},
