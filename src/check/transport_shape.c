@@ -272,7 +272,7 @@ static bool read_split(const struct bnf_crossing *c, const struct bnf_shape *x, 
     uint32_t output = g->values[c->value].output;
     size_t count = 0;
     const int64_t *sizes = NULL;
-    axis += axis < 0 ? x->rank : 0;
+    axis += axis < 0 && x->rank > 0 ? x->rank : 0;
     if (axis < 0 || axis >= x->rank || opset < 2)
         return false;
     int64_t extent = x->dims[axis], size = -1;
@@ -394,11 +394,11 @@ static int concat_axis(const struct bnf_crossing *c, int rank)
 {
     const struct bnf_graph *g = &c->side->graph;
     const Onnx__NodeProto *proto = g->nodes[c->node].proto;
-    if (!bnf_attr_find(proto, "axis") && bnf_node_opset(g, c->node) >= 4)
+    if (rank < 0 || rank > BNF_MAP_RANK || (!bnf_attr_find(proto, "axis") && bnf_node_opset(g, c->node) >= 4))
         return -1;
     int64_t axis = bnf_attr_int(proto, "axis", 1);
     axis += axis < 0 ? rank : 0;
-    return rank < 0 || rank > BNF_MAP_RANK || axis < 0 || axis >= rank ? -1 : (int)axis;
+    return axis < 0 || axis >= rank ? -1 : (int)axis;
 }
 
 bool bnf_carry_concat_back(

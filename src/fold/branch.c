@@ -98,7 +98,7 @@ static bool first_axis(const struct bnf_fold *fold, bnf_id node, uint32_t slot, 
     int64_t axis = bnf_attr_int(proto, "axis", *first);
     axis += axis < 0 ? rank : 0;
     *first = (int)axis;
-    return axis >= 0 && axis + own <= rank;
+    return axis >= 0 && axis <= rank - own;
 }
 
 /* What an operand has to take for the result to take the affine: the same on its own axis, or a scalar where
