@@ -39,6 +39,20 @@ static int read_bias(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, 
     return layer->bias ? BNF_ANSWER_YES : bnf_fail_memory(err);
 }
 
+/* Sums and products of what is smaller fit an int64_t. */
+static bool has_large_number(const Onnx__NodeProto *node)
+{
+    static const char *const names[] = {"dilations", "output_padding", "pads", "strides"};
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        size_t count;
+        const int64_t *ints = bnf_attr_ints(node, names[k], &count);
+        for (size_t i = 0; i < count; i++)
+            if (ints[i] > INT32_MAX || ints[i] < -INT32_MAX)
+                return true;
+    }
+    return false;
+}
+
 /* What is stated twice must be the same: such a node computes nothing otherwise. */
 static bool has_other_kernel(const Onnx__NodeProto *proto, const struct bnf_tensor *w)
 {
@@ -64,6 +78,8 @@ static int read_layer(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
     if (rank >= 0 && rank != (int)w.rank)
         return bnf_refuse(fold, plan, BNF_REASON_SHAPE_UNKNOWN,
             "the weight of '%s' has %u axes and its input %d", text, w.rank, rank);
+    if (has_large_number(fold->graph->nodes[node].proto))
+        return bnf_refuse(fold, plan, BNF_REASON_SHAPE_UNKNOWN, "a number of '%s' is beyond reason", text);
     if (has_other_kernel(fold->graph->nodes[node].proto, &w))
         return bnf_refuse(
             fold, plan, BNF_REASON_SHAPE_UNKNOWN, "the weight of '%s' does not fit its 'kernel_shape'", text);
@@ -136,6 +152,13 @@ static void window(const Onnx__NodeProto *node, const struct bnf_tensor *weight,
     *stride = i < strides && step[i] > 0 ? step[i] : 1;
 }
 
+/* Spatial extent i of the layer's input, where it is known and of a size that a file could have. */
+static int64_t extent_of(const struct bnf_shape *shape, const struct bnf_tensor *weight, size_t i)
+{
+    int64_t extent = shape->rank == (int)weight->rank ? shape->dims[i + 2] : BNF_DIM_UNKNOWN;
+    return extent < (int64_t)1 << 40 ? extent : BNF_DIM_UNKNOWN;
+}
+
 /* SAME padding is none where (⌈n/stride⌉ − 1)·stride + window ≤ n. */
 static bool same_pads_nothing(struct bnf_fold *fold, bnf_id node, const struct bnf_tensor *weight)
 {
@@ -143,7 +166,7 @@ static bool same_pads_nothing(struct bnf_fold *fold, bnf_id node, const struct b
     for (size_t i = 0; i + 2 < weight->rank; i++) {
         int64_t extent, stride;
         window(fold->graph->nodes[node].proto, weight, i, &extent, &stride);
-        int64_t n = shape->rank == (int)weight->rank ? shape->dims[i + 2] : BNF_DIM_UNKNOWN;
+        int64_t n = extent_of(shape, weight, i);
         if (extent > 1 && (n < 0 || ((n + stride - 1) / stride - 1) * stride + extent > n))
             return false;
     }
@@ -201,7 +224,7 @@ static bool resolve_pads(const struct bnf_fold *fold, bnf_id node, const struct 
             end[i] = pads[spatial + i];
             continue;
         }
-        int64_t n = shape->rank == (int)weight->rank ? shape->dims[i + 2] : BNF_DIM_UNKNOWN;
+        int64_t n = extent_of(shape, weight, i);
         if (n < 0)
             return false;
         int64_t total = ((n + stride - 1) / stride - 1) * stride + extent - n;
@@ -334,7 +357,8 @@ static int apply_padded(struct bnf_fold *fold, struct bnf_plan *plan, const stru
         return bnf_fail_memory(err);
     for (size_t i = 0; i < padding->count / 2 && shape.rank > 0; i++) {
         int64_t more = padding->pads[i] + padding->pads[padding->count / 2 + i];
-        dims[i] = !more ? shape.dims[i] : shape.dims[i] < 0 ? BNF_DIM_UNKNOWN : shape.dims[i] + more;
+        int64_t old = shape.dims[i];
+        dims[i] = !more ? old : old < 0 || old > INT32_MAX ? BNF_DIM_UNKNOWN : old + more;
     }
     g->values[padded].shape = (struct bnf_shape){shape.dtype, shape.rank, shape.rank > 0 ? dims : NULL};
     g->nodes[pad].position = g->nodes[move->node].position;

@@ -55,7 +55,7 @@ void bnf_shape_split(const struct bnf_op *op)
     if (whole >= 0 && whole <= BNF_EXTENT_MAX && (whole % count == 0 || op->opset >= 18))
         chunk = (whole + count - 1) / count; /* the last one may be smaller */
     for (uint32_t i = 0; i < count; i++) {
-        int64_t left = whole - chunk * i;
+        int64_t left = chunk < 0 ? -1 : whole - chunk * i;
         if (given)
             in.dims[axis] =
                 listed && parts.count == count ? bnf_element_extent(parts.items[i]) : BNF_DIM_UNKNOWN;
