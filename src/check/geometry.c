@@ -181,7 +181,8 @@ static enum bnf_outcome compare_pads(
         }
     for (int i = 0; i < 2; i++)
         for (size_t k = 0; k < 2 * spatial && core[i].unwrapped; k++)
-            pads[i][k] += core[i].around[k];
+            if (__builtin_add_overflow(pads[i][k], core[i].around[k], &pads[i][k]))
+                return differ(p, "pads");
     return memcmp(pads[0], pads[1], 2 * spatial * sizeof(int64_t)) == 0 ? BNF_EQUAL : differ(p, "pads");
 }
 

@@ -174,7 +174,7 @@ static bool unwrap(
         padding.rank != (int)core->weight->rank)
         return false;
     for (int i = 0; i < 2 * padding.rank; i++)
-        if (padding.pads[i] < 0 || (i % padding.rank < 2 && padding.pads[i] != 0))
+        if (padding.pads[i] < 0 || padding.pads[i] > INT32_MAX || (i % padding.rank < 2 && padding.pads[i] != 0))
             return false;
     if (padding.adds && padding.fill != (core->unwrapped ? core->fill : 0) &&
         (core->unwrapped || !core->passes_shift)) {
