@@ -65,13 +65,18 @@ static bool mark_needed(struct bnf_eval *eval, const bnf_id *taps, size_t tap_co
     return true;
 }
 
-/* A node all of whose results are constants does not run. */
-static bool is_fixed(const struct bnf_eval *eval, bnf_id node)
+/* A node all of whose results are constants does not run; one that is none after all, as its types or extents turn
+ * out, does. */
+static bool is_fixed(struct bnf_eval *eval, bnf_id node)
 {
     const struct bnf_node *n = &eval->graph->nodes[node];
     for (uint32_t slot = 0; slot < n->output_count; slot++) {
         bnf_id value = bnf_node_output(eval->graph, node, slot);
-        if (value != BNF_NONE && !bnf_is_constant(&eval->constants, value))
+        const struct bnf_tensor *tensor = NULL;
+        if (value == BNF_NONE)
+            continue;
+        if (!bnf_is_constant(&eval->constants, value) ||
+            (!bnf_constant(&eval->constants, value, &tensor, NULL) && !tensor))
             return false;
     }
     return n->output_count > 0;
