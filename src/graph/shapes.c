@@ -54,7 +54,7 @@ void bnf_op_output(const struct bnf_op *op, uint32_t slot, const struct bnf_dims
     if (value == BNF_NONE)
         return;
     struct bnf_shape *stated = &op->all->graph->values[value].shape;
-    if (stated->dtype == 0)
+    if (inferred->dtype)
         stated->dtype = inferred->dtype;
     if (inferred->rank < 0 || inferred->rank > BNF_RANK_MAX ||
         (stated->rank >= 0 && stated->rank != inferred->rank))

@@ -97,6 +97,8 @@ static const struct foldcase cases[] = {
         "z = Relu(y)\n", "y lowered underflow"},
     {"dtype: an integer layer", "in x int32 2,3; out y; init W int32 3,4 1 2 3 4 5 6 7 8 9 10 11 12\n" BN(4)
         "u = MatMul(x, W); c = Cast(u) to=1\n" NORM, "y lowered producer-not-linear", {0}, true},
+    {"dtype: what is stated of a type is not what counts", "in x float 2,3,5,6; out y; info c float16 2,4,5,6\n"
+        "info y float16 2,4,5,6; init W float 4,3,1,1 rand\n" BN(4) "c = Conv(x, W)\n" NORM, "y folded back c"},
     {"not selected", "in x float 2,3,5,6; out y; init W float 4,3,1,1 rand\n" BN(4) "c = Conv(x, W)\n" NORM,
         "y kept not-selected", {.skip = skip_y}, true},
     {"leftover=keep", "in x float 2,4,5,6; out y\n" BN(4) "c = Relu(x)\n" NORM, "y kept producer-not-linear",

@@ -264,7 +264,7 @@ static const struct shape_case stated[] = {
     {"a stated rank stays", "in x float N,3; info y float 1,2,3; y = Relu(x)", "y float[1,2,3]"},
     {"a stated number against the inferred one", "in x float 4; info y float 5; y = Relu(x); z = Neg(y)",
         "y float[5]; z float[5]"},
-    {"a stated type stays", "in x float 4; info y double 4; y = Relu(x)", "y double[4]"},
+    {"a stated type gives way to the computed one", "in x float 4; info y double 4; y = Relu(x)", "y float[4]"},
 };
 
 static const struct shape_case bodies[] = {
