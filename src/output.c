@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "output.h"
 
-#include "base/leftovers.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "onnx/external.h"
@@ -165,8 +164,7 @@ static int check_side(struct bnf_output *output, bool is_taken, struct bnf_err *
     struct stat st;
     if (!is_text(location_of(side)))
         return bnf_fail(err, BNF_EUSAGE, "weights go to '%s', but a model cannot name what is not UTF-8", side);
-    output->side_is_new = lstat(side, &st) != 0;
-    if (!output->side_is_new && S_ISLNK(st.st_mode))
+    if (lstat(side, &st) == 0 && S_ISLNK(st.st_mode))
         return bnf_fail(err, BNF_EUSAGE, "weights go to '%s', a symbolic link, which is not followed", side);
     if (is_taken)
         return bnf_fail(err, BNF_EUSAGE,
@@ -260,69 +258,10 @@ static int commit_stream(struct bnf_output *output, struct bnf_err *err)
     int status = bnf_map_descriptor(&map, output->file.descriptor, output->file.path, err);
     if (!status)
         status = bnf_write_all(STDOUT_FILENO, map.data, map.size, output->file.path, err);
+    if (!status)
+        status = bnf_write_end(STDOUT_FILENO, output->file.path, err);
     bnf_map_close(&map);
     bnf_output_discard(output);
-    return status;
-}
-
-/* A file that was there before, under another name for a while. */
-struct older {
-    char *path, *aside;
-};
-
-static int set_aside(struct older *older, const char *path, struct bnf_err *err)
-{
-    size_t room = strlen(path) + 32;
-    if (access(path, F_OK) != 0)
-        return BNF_OK;
-    older->path = bnf_alloc(room, 1);
-    older->aside = bnf_alloc(room, 1);
-    if (!older->path || !older->aside) {
-        bnf_free(older->aside);
-        older->aside = NULL;
-        return bnf_fail_memory(err);
-    }
-    snprintf(older->path, room, "%s", path);
-    snprintf(older->aside, room, "%s.%ld.old", path, (long)getpid());
-    if (rename(older->path, older->aside) == 0)
-        return BNF_OK;
-    int reason = errno;
-    bnf_free(older->aside); /* nothing is there */
-    older->aside = NULL;
-    return bnf_fail(err, BNF_EIO, "cannot replace '%s': %s", path, strerror(reason));
-}
-
-/* Brings it back, or lets it go. */
-static void settle_older(struct older *older, bool back)
-{
-    if (older->aside && back)
-        rename(older->aside, older->path);
-    else if (older->aside)
-        unlink(older->aside);
-    bnf_free(older->path);
-    bnf_free(older->aside);
-}
-
-/* The side file, then the model. Older ones go out of the way before, the model first: whoever looks in between finds no
- * model, and never one with another's weights. When something fails they come back. */
-static int commit_pair(struct bnf_output *output, bool flush, struct bnf_err *err)
-{
-    struct older model = {0}, side = {0};
-    sigset_t before;
-    bnf_signals_hold(&before);
-    int status = output->side_is_new ? BNF_OK : set_aside(&model, output->file.path, err);
-    if (!status && !output->side_is_new)
-        status = set_aside(&side, output->side_path, err);
-    if (!status)
-        status = bnf_out_commit(&output->side, flush, err);
-    if (!status) {
-        status = bnf_out_commit(&output->file, flush, err);
-        if (status) /* without its model it is of no use */
-            unlink(output->side_path);
-    }
-    settle_older(&side, status != BNF_OK);
-    settle_older(&model, status != BNF_OK);
-    bnf_signals_release(&before);
     return status;
 }
 
@@ -330,7 +269,8 @@ int bnf_output_commit(struct bnf_output *output, bool flush, struct bnf_err *err
 {
     if (output->is_stream)
         return commit_stream(output, err);
-    int status = output->has_side ? commit_pair(output, flush, err) : bnf_out_commit(&output->file, flush, err);
+    struct bnf_out *both[] = {&output->side, &output->file};
+    int status = output->has_side ? bnf_outs_commit(both, 2, flush, err) : bnf_out_commit(&output->file, flush, err);
     bnf_output_discard(output);
     return status;
 }

@@ -9,7 +9,7 @@ struct bnf_output {
     struct bnf_out file; /* for standard output: an unlinked temporary file */
     struct bnf_out side; /* weights outside of the model; only with has_side */
     char *side_path;     /* of these */
-    bool is_stream, has_side, side_is_new;
+    bool is_stream, has_side;
 };
 
 /* Where the weights of a result go: to a side file when they came from one or the model would not fit a protobuf file

@@ -45,15 +45,25 @@ void bnf_out_reserve(const struct bnf_out *out, uint64_t size);
 /* Writes size bytes at an offset, all of them, through interruptions and short writes. BNF_EIO. Thread-safe. */
 int bnf_out_write(const struct bnf_out *out, const void *bytes, size_t size, uint64_t offset, struct bnf_err *err);
 
-/* Makes the finished output appear at its path, replacing an older file atomically; with `flush` the file and its
- * directory are forced to disk first. On failure nothing is left and the older file stays. BNF_EIO. */
+/* Makes the finished output appear at its path, replacing an older file atomically; with `flush` the file is forced to
+ * disk before that and its directory after it. On failure nothing is left and the older file stays. BNF_EIO. */
 int bnf_out_commit(struct bnf_out *out, bool flush, struct bnf_err *err);
+
+enum { BNF_OUTS_MOST = 2 };
+
+/* The same for up to BNF_OUTS_MOST outputs, of which the last refers to the others. They appear in order. When one of the
+ * others replaces an older file, all older ones go out of the way before, the last first: whoever looks in between finds
+ * no last one, and never one next to the others' wrong versions. On failure all is as it was before. */
+int bnf_outs_commit(struct bnf_out *const *outs, size_t count, bool flush, struct bnf_err *err);
 
 /* Gives the output up: nothing is left on disk, an older file at path stays as it was. Fine after commit, too. */
 void bnf_out_discard(struct bnf_out *out);
 
 /* Writes size bytes to a stream descriptor such as standard output. BNF_EIO. */
 int bnf_write_all(int descriptor, const void *bytes, size_t size, const char *name, struct bnf_err *err);
+
+/* Asks for what writing to a stream descriptor has put off; the descriptor stays open. BNF_EIO. */
+int bnf_write_end(int descriptor, const char *name, struct bnf_err *err);
 
 /* Gives back the memory that the pages of a mapping take in this process. Its bytes stay readable: the next look at one
  * finds it in the page cache. Fine while other threads read. */

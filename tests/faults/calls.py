@@ -48,6 +48,11 @@ JOBS = {
     "external": job("e.onnx", "-o", "o.onnx", "--external-threshold=8", "--check=proof"),
     "external-again": job("e.onnx", "-o", "o.onnx", "--external-threshold=8", "--check=proof",
                           old=("o.onnx", "o.onnx.data")),
+    "external-over-a-model": job("e.onnx", "-o", "o.onnx", "--external-threshold=8", "--check=proof", old=("o.onnx",)),
+    "external-over-a-model-and-flush": job("e.onnx", "-o", "o.onnx", "--external-threshold=8", "--check=none", "--fsync",
+                                           old=("o.onnx",)),
+    "external-again-and-flush": job("e.onnx", "-o", "o.onnx", "--external-threshold=8", "--check=none", "--fsync",
+                                    old=("o.onnx", "o.onnx.data")),
     "to-json": job("convert", "m.onnx", "-o", "o.json", old=("o.json",)),
     "from-json": job("convert", "m.json", "-o", "o.onnx", old=("o.onnx",)),
     "run": job("run", "m.onnx", "-o", "o.npz", "--samples=1", old=("o.npz",)),
@@ -91,7 +96,8 @@ def execute(program, made, folder, environment):
 
 
 def judge(made, status, said, before, whole, after):
-    if status == 0:
+    if status == 0:  # an older file that cannot be removed stays under its other name
+        after = {name: content for name, content in after.items() if not (name.endswith(".old") and content == OLD)}
         return None if after == whole else f"success, but the folder has {sorted(after)}"
     if status != 2:
         return f"exit status {status}"
@@ -99,7 +105,7 @@ def judge(made, status, said, before, whole, after):
         return f"says {said!r}"
     if made["stdout"]:  # a stream cannot be taken back
         after = {name: content for name, content in after.items() if name != made["stdout"]}
-    if after not in (before, whole):
+    if after != before and not (after == whole and "report" in said):
         return f"the folder has {sorted(after)}"
     return None
 

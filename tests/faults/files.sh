@@ -169,6 +169,22 @@ case_no_folder()
     only m.onnx
 }
 
+# A name that leaves no room for a longer one next to it, new and again.
+case_long_name()
+{
+    local name settings
+    name=$(printf 'n%.0s' {1..245}).onnx
+    cp "$work/small.onnx" m.onnx
+    for settings in CALLS_NO_TMPFILE=0 CALLS_NO_TMPFILE=1; do
+        expect 0 "${calls[@]}" $settings "$BNFOLD" m.onnx -o "$name"
+        expect 0 "${calls[@]}" $settings "$BNFOLD" m.onnx -o "$name" --fsync
+        expect 0 "${calls[@]}" $settings "$BNFOLD" m.onnx -o "${name#nnnnn}" --external-data=always --external-threshold=1
+        expect 0 "${calls[@]}" $settings "$BNFOLD" m.onnx -o "${name#nnnnn}" --external-data=always --external-threshold=1
+        only m.onnx "$name" "${name#nnnnn}" "${name#nnnnn}.data"
+        rm n*
+    done
+}
+
 # Root may write anywhere, so this asks nobody where there is one.
 case_read_only_folder()
 {

@@ -196,6 +196,16 @@ int linkat(int from, const char *old, int to, const char *new, int flags)
     return fails() ? -1 : REAL(int, linkat, int, const char *, int, const char *, int)(from, old, to, new, flags);
 }
 
+int link(const char *old, const char *new)
+{
+    return fails() ? -1 : REAL(int, link, const char *, const char *)(old, new);
+}
+
+int unlink(const char *path)
+{
+    return fails() ? -1 : REAL(int, unlink, const char *)(path);
+}
+
 int rename(const char *old, const char *new)
 {
     return fails() ? -1 : REAL(int, rename, const char *, const char *)(old, new);
@@ -210,6 +220,16 @@ int renameat2(int from, const char *old, int to, const char *new, unsigned flags
 int fsync(int file)
 {
     return fails() ? -1 : REAL(int, fsync, int)(file);
+}
+
+/* The descriptor is gone all the same: what fails is the writing that had been put off. */
+int close(int file)
+{
+    bool told = fails();
+    int reason = errno, status = REAL(int, close, int)(file);
+    if (told)
+        errno = reason;
+    return told ? -1 : status;
 }
 
 int fallocate(int file, int mode, off_t offset, off_t size)
