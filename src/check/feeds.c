@@ -1,5 +1,6 @@
 #include "check/feeds.h"
 
+#include "base/machine.h"
 #include "graph/attr.h"
 
 #include <inttypes.h>
@@ -363,7 +364,7 @@ int bnf_feeds_init(struct bnf_feeds *feeds, struct bnf_graph *graph, struct bnf_
     *feeds =
         (struct bnf_feeds){.graph = graph, .options = options, .seeded = !options->data, .loaded = SIZE_MAX};
     bnf_arena_init(&feeds->arena, 0);
-    bnf_arena_init(&feeds->loaded_arena, 0);
+    bnf_arena_init(&feeds->loaded_arena, options->memory ? options->memory : bnf_machine_memory() / 4 * 3);
     feeds->samples = options->samples ? options->samples : DEFAULT_SAMPLES;
     int status = look_at_inputs(feeds, constants, err);
     if (!status && !feeds->seeded)

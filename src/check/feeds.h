@@ -42,15 +42,18 @@ struct bnf_feeds {
     /* given */
     struct bnf_feed_file *files;
     size_t file_count;
-    struct bnf_arena loaded_arena; /* the file that was looked at last */
+    struct bnf_arena loaded_arena; /* the file that was looked at last; limited to what a run may take */
     size_t loaded;                 /* its index; SIZE_MAX: none */
-    struct bnf_named_tensor *loaded_tensors;
+    struct bnf_named_tensor *loaded_tensors; /* read are those of the inputs and the labels, others are names only */
     size_t loaded_count;
+    bnf_id *given; /* per input its array among these, BNF_NONE: it has none */
+    bnf_id labels; /* likewise */
 };
 
 /* Looks at the inputs and at the data. Where no feeds can be made (an input of unknown rank, a string) that
- * is no error: feeds->why says so. BNF_EINPUT for data that cannot be read or does not fit, BNF_EUSAGE for an
- * extent nobody knows, BNF_EIO, BNF_ENOMEM. Free it whatever is returned. */
+ * is no error: feeds->why says so. BNF_EINPUT for data that cannot be read or does not fit, BNF_ELIMIT for
+ * data that needs more memory than a run may take, BNF_EUSAGE for an extent nobody knows, BNF_EIO, BNF_ENOMEM.
+ * Free it whatever is returned. */
 int bnf_feeds_init(struct bnf_feeds *feeds, struct bnf_graph *graph, struct bnf_constants *constants,
     const struct bnf_run_options *options, struct bnf_err *err);
 

@@ -3,6 +3,7 @@
 
 #include "eval/feed.h"
 #include "onnx/data_pb.h"
+#include "onnx/npz.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -107,36 +108,44 @@ static int find_files(struct bnf_feeds *feeds, struct bnf_err *err)
 
 /* ---- arrays of NumPy's files ---- */
 
+/* The array for an input is the one of its name, or, if the model has one input only, the only one that is no label. */
+static void choose(void *context, const struct bnf_names *names, bool *wanted)
+{
+    struct bnf_feeds *feeds = context;
+    feeds->labels = bnf_names_find(names, labels_name);
+    for (size_t i = 0; i < feeds->count; i++)
+        feeds->given[i] = bnf_names_find(names, feeds->inputs[i].name);
+    bool has_labels = feeds->labels != BNF_NONE;
+    if (feeds->count == 1 && feeds->given[0] == BNF_NONE && names->count == (size_t)has_labels + 1)
+        feeds->given[0] = has_labels && feeds->labels == 0 ? 1 : 0;
+    for (size_t i = 0; i < feeds->count; i++)
+        if (feeds->given[i] != BNF_NONE)
+            wanted[feeds->given[i]] = true;
+    if (has_labels)
+        wanted[feeds->labels] = true;
+}
+
 static int load_file(struct bnf_feeds *feeds, size_t index, struct bnf_err *err)
 {
     if (feeds->loaded == index)
         return BNF_OK;
     bnf_arena_free(&feeds->loaded_arena);
     feeds->loaded = SIZE_MAX;
-    int status = bnf_npy_load(
-        feeds->files[index].path, &feeds->loaded_arena, &feeds->loaded_tensors, &feeds->loaded_count, err);
+    feeds->labels = BNF_NONE;
+    for (size_t i = 0; i < feeds->count; i++)
+        feeds->given[i] = feeds->count == 1 ? 0 : BNF_NONE; /* as of a .npy, which has one array without name */
+    const struct bnf_npz_choice choice = {.choose = choose, .context = feeds};
+    int status = bnf_npz_load(feeds->files[index].path, &choice, &feeds->loaded_arena, &feeds->loaded_tensors,
+        &feeds->loaded_count, err);
     if (!status)
         feeds->loaded = index;
     return status;
 }
 
-/* The array for an input: the one of its name, or, if the model has one input only, the only one that is no
- * label. */
-static const struct bnf_named_tensor *tensor_for(
-    const struct bnf_feeds *feeds, const struct bnf_feed_input *input)
+/* The array for an input; NULL: there is none. */
+static const struct bnf_named_tensor *tensor_for(const struct bnf_feeds *feeds, size_t input)
 {
-    const struct bnf_named_tensor *only = NULL;
-    size_t others = 0;
-    for (size_t i = 0; i < feeds->loaded_count; i++) {
-        const struct bnf_named_tensor *t = &feeds->loaded_tensors[i];
-        if (t->name && strcmp(t->name, input->name) == 0)
-            return t;
-        if (!t->name || strcmp(t->name, labels_name) != 0) {
-            only = t;
-            others++;
-        }
-    }
-    return feeds->count == 1 && others == 1 ? only : NULL;
+    return feeds->given[input] == BNF_NONE ? NULL : &feeds->loaded_tensors[feeds->given[input]];
 }
 
 static int missing(
@@ -197,7 +206,7 @@ static int cut(struct bnf_feeds *feeds, size_t index, struct bnf_err *err)
     for (size_t i = 0; i < feeds->count && !status; i++) {
         const struct bnf_feed_input *input = &feeds->inputs[i];
         const struct bnf_shape *shape = &feeds->graph->values[input->value].shape;
-        const struct bnf_named_tensor *given = tensor_for(feeds, input);
+        const struct bnf_named_tensor *given = tensor_for(feeds, i);
         status =
             given ? check_form(feeds, file->path, input, given, err) : missing(feeds, file->path, input, err);
         if (status || given->tensor.rank == 0) {
@@ -228,7 +237,8 @@ static int cut(struct bnf_feeds *feeds, size_t index, struct bnf_err *err)
 
 int bnf_feeds_open_data(struct bnf_feeds *feeds, struct bnf_err *err)
 {
-    int status = find_files(feeds, err);
+    feeds->given = bnf_arena_alloc(&feeds->arena, feeds->count, sizeof *feeds->given);
+    int status = feeds->given ? find_files(feeds, err) : bnf_fail_memory(err);
     size_t samples = 0;
     for (size_t i = 0; i < feeds->file_count && !status; i++) {
         if (!feeds->files[i].is_folder)
@@ -286,7 +296,7 @@ static int load_arrays(struct bnf_feeds *feeds, size_t index, size_t sample, enu
     int status = load_file(feeds, index, err);
     for (size_t i = 0; i < feeds->count && !status; i++) {
         const struct bnf_feed_input *input = &feeds->inputs[i];
-        const struct bnf_named_tensor *given = tensor_for(feeds, input);
+        const struct bnf_named_tensor *given = tensor_for(feeds, i);
         int dtype = feeds->graph->values[input->value].shape.dtype;
         if (!given)
             return missing(feeds, file->path, input, err);
@@ -390,11 +400,8 @@ const struct bnf_tensor *bnf_feeds_labels(struct bnf_feeds *feeds, size_t sample
         return NULL;
     if (file->slices > 1)
         *first = rows_of(file, sample, &count);
-    for (size_t i = 0; i < feeds->loaded_count; i++) {
-        const struct bnf_named_tensor *t = &feeds->loaded_tensors[i];
-        if (t->name && strcmp(t->name, labels_name) == 0 && is_integer(t->tensor.dtype) && count == rows &&
-            *first + rows <= t->tensor.count)
-            return &t->tensor;
-    }
-    return NULL;
+    if (feeds->labels == BNF_NONE)
+        return NULL;
+    const struct bnf_tensor *labels = &feeds->loaded_tensors[feeds->labels].tensor;
+    return is_integer(labels->dtype) && count == rows && *first + rows <= labels->count ? labels : NULL;
 }

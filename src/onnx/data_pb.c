@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+/* The most memory that a value may take: so many times its file's size, and a base for small ones. */
+static const size_t limit_factor = 16, limit_base = (size_t)64 << 20;
+
 struct heap {
     struct bnf_arena *arena;
     bool failed;
@@ -26,27 +29,48 @@ static void heap_free(void *context, void *block)
     (void)context, (void)block; /* the arena's blocks die together */
 }
 
-/* The message of that type that the file holds, elements of tensors included: unlike a model's, a value's file may be
- * closed when it has been read. */
-static int unpack(const char *path, const ProtobufCMessageDescriptor *type, struct bnf_arena *arena,
-    ProtobufCMessage **out, struct bnf_err *err)
+/* The file's bytes, on the heap: protobuf-c trusts what the check before it saw, and a mapping may show others by then,
+ * since it is shared with whoever writes the file. */
+struct file {
+    uint8_t *bytes;
+    size_t size;
+};
+
+/* The caller frees the bytes, whatever is returned. */
+static int read_file(const char *path, const struct bnf_arena *arena, struct file *file, struct bnf_err *err)
 {
     struct bnf_map map;
     int status = bnf_map_open(&map, path, err);
     if (status)
         return status;
-    struct bnf_buf skeleton = {0}; /* not needed: its making is the check that protobuf-c lacks */
-    status = bnf_wire_skeleton(map.data, map.size, type, &skeleton, err);
-    bnf_buf_free(&skeleton);
-    if (!status) {
-        struct heap heap = {.arena = arena};
-        ProtobufCAllocator allocator = {.alloc = heap_alloc, .free = heap_free, .allocator_data = &heap};
-        *out = protobuf_c_message_unpack(type, &allocator, map.size, map.data);
-        if (!*out)
-            status = heap.failed ? bnf_fail_memory(err) : bnf_fail(err, BNF_EINPUT, "it is no %s", type->short_name);
-    }
+    file->size = map.size;
+    if (arena->limit && map.size > arena->limit - arena->used) /* the elements alone will be as many */
+        status = bnf_fail(err, BNF_ELIMIT, "its %zu bytes need more memory than the %zu bytes allowed", map.size,
+            arena->limit);
+    else if (!(file->bytes = bnf_alloc_aligned(map.size)))
+        status = bnf_fail_memory(err);
+    else
+        memcpy(file->bytes, map.data, map.size);
     bnf_map_close(&map);
     return status;
+}
+
+/* The message of that type that the file holds, elements of tensors included: unlike a model's, a value's file may be
+ * closed when it has been read. */
+static int unpack(const struct file *file, const ProtobufCMessageDescriptor *type, struct bnf_arena *arena,
+    ProtobufCMessage **out, struct bnf_err *err)
+{
+    struct bnf_buf skeleton = {0}; /* not needed: its making is the check that protobuf-c lacks */
+    int status = bnf_wire_skeleton(file->bytes, file->size, type, &skeleton, err);
+    bnf_buf_free(&skeleton);
+    if (status)
+        return status;
+    struct heap heap = {.arena = arena};
+    ProtobufCAllocator allocator = {.alloc = heap_alloc, .free = heap_free, .allocator_data = &heap};
+    *out = protobuf_c_message_unpack(type, &allocator, file->size, file->bytes);
+    if (*out)
+        return BNF_OK;
+    return heap.failed ? bnf_fail_memory(err) : bnf_fail(err, BNF_EINPUT, "it is no %s", type->short_name);
 }
 
 static int check(const Onnx__TensorProto *tensor, struct bnf_err *err)
@@ -115,7 +139,7 @@ static void take_type(const Onnx__TypeProto *type, Onnx__TensorProto *tensor)
         tensor->data_type = BNF_DTYPE_BFLOAT16;
 }
 
-static int load(const char *path, const Onnx__TypeProto *type, struct bnf_arena *arena, struct bnf_data *out,
+static int load(const struct file *file, const Onnx__TypeProto *type, struct bnf_arena *arena, struct bnf_data *out,
     struct bnf_err *err)
 {
     ProtobufCMessage *message;
@@ -123,26 +147,50 @@ static int load(const char *path, const Onnx__TypeProto *type, struct bnf_arena 
     switch (type ? type->value_case : ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
     case ONNX__TYPE_PROTO__VALUE__NOT_SET:
     case ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE:
-        status = unpack(path, &onnx__tensor_proto__descriptor, arena, &message, err);
+        status = unpack(file, &onnx__tensor_proto__descriptor, arena, &message, err);
         if (status)
             return status;
         take_type(type, (Onnx__TensorProto *)message);
         return take_tensor((Onnx__TensorProto *)message, out, err);
     case ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE:
-        status = unpack(path, &onnx__sequence_proto__descriptor, arena, &message, err);
+        status = unpack(file, &onnx__sequence_proto__descriptor, arena, &message, err);
         return status ? status : take_sequence((const Onnx__SequenceProto *)message, arena, out, err);
     case ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE:
-        status = unpack(path, &onnx__optional_proto__descriptor, arena, &message, err);
+        status = unpack(file, &onnx__optional_proto__descriptor, arena, &message, err);
         return status ? status : take_optional((const Onnx__OptionalProto *)message, arena, out, err);
     default:
         return bnf_fail(err, BNF_EINPUT, "maps, sparse tensors and opaque values are not supported");
     }
 }
 
+/* The same within the memory that a file of that size may take, which is a model's: small messages could ask for a
+ * hundred times their bytes. Where the caller's limit is closer, that one counts. */
+static int load_within(const struct file *file, const Onnx__TypeProto *type, struct bnf_arena *arena,
+    struct bnf_data *out, struct bnf_err *err)
+{
+    size_t limit = arena->limit, left = limit ? limit - arena->used : SIZE_MAX;
+    size_t own = file->size > (SIZE_MAX / 2 - limit_base) / limit_factor ? SIZE_MAX / 2
+                                                                         : file->size * limit_factor + limit_base;
+    arena->limit = arena->used + (own < left ? own : left);
+    arena->exhausted = false;
+    int status = load(file, type, arena, out, err);
+    if (status == BNF_ENOMEM && arena->exhausted && own < left)
+        status = bnf_fail(err, BNF_ELIMIT,
+            "its messages need more than %zu bytes of memory, too many for a file of %zu", own, file->size);
+    else if (status == BNF_ENOMEM && arena->exhausted)
+        status = bnf_fail(err, BNF_ELIMIT, "its messages need more memory than the %zu bytes allowed", limit);
+    arena->limit = limit;
+    return status;
+}
+
 int bnf_data_load(const char *path, const Onnx__TypeProto *type, struct bnf_arena *arena,
     struct bnf_data *out, struct bnf_err *err)
 {
-    int status = load(path, type, arena, out, err);
+    struct file file = {0};
+    int status = read_file(path, arena, &file, err);
+    if (!status)
+        status = load_within(&file, type, arena, out, err);
+    bnf_free(file.bytes);
     if (!status || status == BNF_EIO || status == BNF_ENOMEM) /* those name the file, or no place is to blame */
         return status;
     char name[256];
@@ -152,7 +200,7 @@ int bnf_data_load(const char *path, const Onnx__TypeProto *type, struct bnf_aren
 
 int bnf_tensor_load(const char *path, struct bnf_arena *arena, Onnx__TensorProto **out, struct bnf_err *err)
 {
-    struct bnf_data data;
+    struct bnf_data data = {0};
     int status = bnf_data_load(path, NULL, arena, &data, err);
     if (!status)
         *out = data.tensor;

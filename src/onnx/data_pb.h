@@ -21,8 +21,8 @@ struct bnf_data {
 };
 
 /* Reads the TensorProto that a file holds into the arena, its elements included, and checks that it is sound (elements
- * in the file itself, as many as its dims need). BNF_EIO, BNF_EINPUT, BNF_ELIMIT, BNF_ENOMEM; the sentence names the
- * file. */
+ * in the file itself, as many as its dims need). BNF_EIO, BNF_EINPUT, BNF_ENOMEM; BNF_ELIMIT for messages too deep, or
+ * that need more memory than the arena's limit or 16 times the file's size and 64 MiB. The sentence names the file. */
 int bnf_tensor_load(
     const char *path, struct bnf_arena *arena, Onnx__TensorProto **out, struct bnf_err *err);
 

@@ -15,6 +15,14 @@
 
 enum { quote_room = 200 };
 
+/* What side files are found by: the spellings of their locations, and what the system tells files apart by. */
+struct bnf_external_index {
+    struct bnf_names locations;    /* found so far, as the tensors spell them */
+    struct bnf_external **located; /* the file of each, by its id */
+    size_t capacity;
+    struct bnf_table inodes;       /* a location of the newest file with the inode; the others are its twins */
+};
+
 bool bnf_external_is(const Onnx__TensorProto *tensor)
 {
     return tensor->has_data_location && tensor->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
@@ -161,8 +169,35 @@ static int open_side(const struct bnf_model *model, const char *location)
     return descriptor;
 }
 
-static int map_side(struct bnf_model *model, const char *location, const char *quoted,
-    struct bnf_external *side, struct bnf_err *err)
+/* The file with this identity if it is mapped already, else NULL. */
+static struct bnf_external *find_file(const struct bnf_external_index *index, dev_t device, ino_t inode)
+{
+    bnf_id id = bnf_table_get(&index->inodes, inode);
+    struct bnf_external *side = id == BNF_NONE ? NULL : index->located[id];
+    while (side && (side->map.device != device || side->map.inode != inode))
+        side = side->twin;
+    return side;
+}
+
+/* Maps a file and hangs it in the model's list, so that it is unmapped in the end whatever fails from here on. */
+static int map_file(struct bnf_model *model, int descriptor, const char *quoted, struct bnf_external **made,
+    struct bnf_err *err)
+{
+    struct bnf_external *side = bnf_arena_alloc(&model->arena, 1, sizeof *side);
+    if (!side)
+        return bnf_fail_memory(err);
+    int status = bnf_map_descriptor(&side->map, descriptor, quoted, err);
+    if (status)
+        return status;
+    side->next = model->external;
+    model->external = *made = side;
+    return BNF_OK;
+}
+
+/* Finds or maps the file at a location nobody asked for before. Every spelling is opened and looked at, though the file
+ * behind it may be mapped: what is refused does not depend on what came earlier. */
+static int open_file(struct bnf_model *model, const char *location, const char *quoted, struct bnf_external **found,
+    struct bnf_err *err)
 {
     const char *refusal = bad_location(location);
     if (refusal)
@@ -185,48 +220,59 @@ static int map_side(struct bnf_model *model, const char *location, const char *q
     else if (st.st_nlink > 1)
         status = bnf_fail(err, BNF_EINPUT, "external data '%s': the file has %ju hard links, allowed is 1",
             quoted, (uintmax_t)st.st_nlink);
-    else
-        status = bnf_map_descriptor(&side->map, descriptor, quoted, err);
+    else if (!(*found = find_file(model->external_index, st.st_dev, st.st_ino)))
+        status = map_file(model, descriptor, quoted, found, err);
     close(descriptor);
     return status;
 }
 
-static struct bnf_external *new_side(struct bnf_model *model, const char *location)
+static bool ready_index(struct bnf_model *model)
 {
-    struct bnf_external *side = bnf_arena_alloc(&model->arena, 1, sizeof *side);
-    if (side)
-        side->location = bnf_arena_copy(&model->arena, location, strlen(location));
-    return side && side->location ? side : NULL;
+    if (!model->external_index)
+        model->external_index = bnf_arena_alloc(&model->arena, 1, sizeof *model->external_index);
+    return model->external_index;
+}
+
+/* Makes the file the one at this location, and one that other spellings find. */
+static int remember(struct bnf_model *model, const char *location, struct bnf_external *side, struct bnf_err *err)
+{
+    struct bnf_external_index *index = model->external_index;
+    const char *copy = bnf_arena_copy(&model->arena, location, strlen(location));
+    size_t count = index->locations.count;
+    if (!copy || !bnf_reserve(&index->located, &index->capacity, count + 1, sizeof *index->located))
+        return bnf_fail_memory(err);
+    bnf_id id = bnf_names_add(&index->locations, copy);
+    if (id == BNF_NONE)
+        return bnf_fail_memory(err);
+    index->located[id] = side;
+    if (find_file(index, side->map.device, side->map.inode))
+        return BNF_OK;
+    bnf_id other = bnf_table_get(&index->inodes, side->map.inode);
+    side->twin = other == BNF_NONE ? NULL : index->located[other];
+    return bnf_table_put(&index->inodes, side->map.inode, id) ? BNF_OK : bnf_fail_memory(err);
 }
 
 int bnf_external_preset(struct bnf_model *model, const char *location, int descriptor, struct bnf_err *err)
 {
-    struct bnf_external *side = new_side(model, location);
-    if (!side)
+    struct bnf_external *side = NULL;
+    if (!ready_index(model))
         return bnf_fail_memory(err);
-    int status = bnf_map_descriptor(&side->map, descriptor, location, err);
-    if (status)
-        return status;
-    side->next = model->external;
-    model->external = side;
-    return BNF_OK;
+    int status = map_file(model, descriptor, location, &side, err);
+    return status ? status : remember(model, location, side, err);
 }
 
 static int find_side(struct bnf_model *model, const char *location, const char *quoted,
     struct bnf_external **found, struct bnf_err *err)
 {
-    for (*found = model->external; *found; *found = (*found)->next)
-        if (strcmp((*found)->location, location) == 0)
-            return BNF_OK;
-    struct bnf_external *side = new_side(model, location);
-    if (!side)
+    if (!ready_index(model))
         return bnf_fail_memory(err);
-    int status = map_side(model, location, quoted, side, err);
-    if (status)
-        return status;
-    side->next = model->external;
-    model->external = *found = side;
-    return BNF_OK;
+    bnf_id id = bnf_names_find(&model->external_index->locations, location);
+    if (id != BNF_NONE) {
+        *found = model->external_index->located[id];
+        return BNF_OK;
+    }
+    int status = open_file(model, location, quoted, found, err);
+    return status ? status : remember(model, location, *found, err);
 }
 
 int bnf_external_bytes(struct bnf_model *model, const struct bnf_external_range *range, size_t size,
@@ -234,7 +280,7 @@ int bnf_external_bytes(struct bnf_model *model, const struct bnf_external_range 
 {
     char quoted[quote_room];
     bnf_place_quote(range->location, strlen(range->location), quoted, sizeof quoted);
-    struct bnf_external *side;
+    struct bnf_external *side = NULL;
     int status = find_side(model, range->location, quoted, &side, err);
     if (status)
         return status;
@@ -259,4 +305,10 @@ void bnf_external_close(struct bnf_model *model)
     for (struct bnf_external *side = model->external; side; side = side->next)
         bnf_map_close(&side->map);
     model->external = NULL;
+    if (!model->external_index)
+        return;
+    bnf_names_free(&model->external_index->locations);
+    bnf_free(model->external_index->located);
+    bnf_table_free(&model->external_index->inodes);
+    model->external_index = NULL;
 }

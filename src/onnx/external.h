@@ -4,10 +4,10 @@
 
 #include "onnx/model.h"
 
-/* A side file of the model, mapped once. */
+/* A side file of the model, mapped once, however many spellings the tensors have for its location. */
 struct bnf_external {
     struct bnf_external *next; /* in bnf_model.external */
-    const char *location;      /* as the tensors spell it */
+    struct bnf_external *twin; /* of an earlier file with this inode, on another device */
     struct bnf_map map;
 };
 

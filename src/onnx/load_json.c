@@ -344,9 +344,8 @@ static int read_message(const struct reader *reader, const cJSON *json,
     return BNF_OK;
 }
 
-static int parse(const struct bnf_model *model, cJSON **root, struct bnf_err *err)
+static int parse(const struct bnf_model *model, const char *text, cJSON **root, struct bnf_err *err)
 {
-    const char *text = (const char *)model->map.data;
     size_t size = model->map.size, memory = 0;
     int status = bnf_json_scan(text, size, &memory, err);
     if (status)
@@ -374,7 +373,14 @@ int bnf_load_json(struct bnf_model *model, struct bnf_err *err)
         return bnf_fail_memory(err);
     locale_t before = uselocale(plain);
     cJSON *root = NULL;
-    int status = parse(model, &root, err);
+    /* A copy, since cJSON looks twice and trusts the second look: the file may be written to meanwhile. */
+    char *text = bnf_alloc(model->map.size + 1, 1);
+    int status = text ? BNF_OK : bnf_fail_memory(err);
+    if (!status) {
+        memcpy(text, model->map.data, model->map.size);
+        status = parse(model, text, &root, err);
+    }
+    bnf_free(text);
     struct reader reader = {model, err};
     ProtobufCMessage *message = NULL;
     if (!status)

@@ -23,6 +23,7 @@ struct bnf_model {
     char *path; /* as given by the caller; "-" for standard input */
     Onnx__ModelProto *proto;
     struct bnf_external *external; /* side files mapped so far, a list */
+    struct bnf_external_index *external_index; /* what they are found by, NULL before the first; in the arena */
     struct bnf_source *sources;    /* payloads that are computed while saving, a list */
     struct bnf_table source_ids;   /* their addresses */
     bool sources_untold;           /* memory ran out for source_ids: only the list is complete */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* The header is a Python dict in text behind magic, version and length. */
-enum { magic_size = 6, most_extents = 64, header_grain = 64 };
+enum { magic_size = 6, most_extents = 64, header_grain = 64, most_header = 1 << 16 };
 static const uint8_t magic[magic_size] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 
 /* NumPy's names of element types, kind and bytes; the byte order stands in front. */
@@ -210,18 +210,24 @@ static int parse(struct header *h)
 
 /* ---- the elements ---- */
 
-/* From the order in which the first index runs fastest to the one in which the last does. */
-static void reorder(const struct bnf_tensor *t, const uint8_t *from, uint8_t *to)
+/* From the order in which the first index runs fastest, piece by piece, to the one in which the last does. */
+static int read_reordered(
+    const struct bnf_npy_source *source, const struct bnf_tensor *t, uint8_t *to, struct bnf_err *err)
 {
-    size_t width = t->bytes / (t->count ? t->count : 1), strides[most_extents], at = 0;
+    uint8_t piece[4096];
+    size_t width = t->bytes / t->count, in_piece = sizeof piece / width, strides[most_extents], at = 0;
     int64_t index[most_extents] = {0};
-    for (size_t i = 0, stride = width; i < t->rank; i++) {
+    for (size_t i = t->rank, stride = width; i-- > 0;) {
         strides[i] = stride;
         stride *= (size_t)t->dims[i];
     }
     for (size_t n = 0; n < t->count; n++) {
-        memcpy(to + n * width, from + at, width);
-        for (size_t i = t->rank; i-- > 0;) {
+        size_t left = t->count - n, next = (left < in_piece ? left : in_piece) * width;
+        int status = n % in_piece ? BNF_OK : source->read(source->context, piece, next, err);
+        if (status)
+            return status;
+        memcpy(to + at, piece + n % in_piece * width, width);
+        for (size_t i = 0; i < t->rank; i++) {
             at += strides[i];
             if (++index[i] < t->dims[i])
                 break;
@@ -229,10 +235,19 @@ static void reorder(const struct bnf_tensor *t, const uint8_t *from, uint8_t *to
             index[i] = 0;
         }
     }
+    return BNF_OK;
 }
 
-static int take_elements(
-    const struct header *h, const uint8_t *bytes, size_t size, struct bnf_arena *arena, struct bnf_tensor *out)
+int bnf_npy_fail_room(const struct bnf_arena *arena, struct bnf_err *err)
+{
+    if (!arena->exhausted)
+        return bnf_fail_memory(err);
+    return bnf_fail(err, BNF_ELIMIT, "it needs more memory than the %zu bytes allowed", arena->limit);
+}
+
+/* Takes the elements: `size` bytes that are left of the source. */
+static int take_elements(const struct header *h, const struct bnf_npy_source *source, size_t size,
+    struct bnf_arena *arena, struct bnf_tensor *out)
 {
     char dims[96];
     *out = (struct bnf_tensor){.dtype = h->dtype, .rank = (uint32_t)h->rank};
@@ -243,37 +258,78 @@ static int take_elements(
         return bnf_fail(h->err, BNF_EINPUT, "%zu bytes of data, but shape %s of %s needs %zu", size, dims,
             bnf_dtype_name(h->dtype), out->bytes);
     int64_t *extents = bnf_arena_alloc(arena, h->rank, sizeof *extents);
-    uint8_t *data = bnf_arena_alloc(arena, size, 1);
-    if (!extents || !data)
-        return bnf_fail_memory(h->err);
+    uint8_t *data = extents ? bnf_arena_alloc(arena, size, 1) : NULL;
+    if (!data)
+        return bnf_npy_fail_room(arena, h->err);
     memcpy(extents, h->dims, h->rank * sizeof *extents);
     out->dims = extents;
-    if (h->fortran)
-        reorder(out, bytes, data);
-    else if (size)
-        memcpy(data, bytes, size);
     out->data = data;
+    if (!size)
+        return BNF_OK;
+    return h->fortran ? read_reordered(source, out, data, h->err) : source->read(source->context, data, size, h->err);
+}
+
+/* Takes what stands in front of the header. *begin is where that begins. */
+static int take_lead(const struct bnf_npy_source *source, size_t *begin, size_t *length, struct bnf_err *err)
+{
+    uint8_t lead[magic_size + 2 + 4] = {0};
+    size_t size = source->size, first = size < magic_size + 1 ? size : magic_size + 1;
+    int status = source->read(source->context, lead, first, err);
+    if (status)
+        return status;
+    if (first < magic_size || memcmp(lead, magic, magic_size) != 0)
+        return bnf_fail(err, BNF_EINPUT, "not a NumPy array: it does not begin with '\\x93NUMPY'");
+    unsigned version = lead[magic_size];
+    size_t width = version == 1 ? 2 : 4;
+    if (size > magic_size && (version < 1 || version > 3))
+        return bnf_fail(err, BNF_EINPUT, "format version %u, allowed are 1 to 3", version);
+    *begin = magic_size + 2 + width;
+    if (size < *begin)
+        return bnf_fail(err, BNF_EINPUT, "%zu bytes, cut off before the header", size);
+    status = source->read(source->context, lead + first, *begin - first, err);
+    *length = 0;
+    for (size_t i = 0; i < width; i++)
+        *length |= (size_t)lead[magic_size + 2 + i] << (8 * i);
+    if (!status && *length > size - *begin)
+        status = bnf_fail(err, BNF_EINPUT, "a header of %zu bytes, but only %zu follow", *length, size - *begin);
+    if (!status && *length > most_header)
+        status = bnf_fail(err, BNF_EINPUT, "a header of %zu bytes, allowed are %d", *length, most_header);
+    return status;
+}
+
+int bnf_npy_take(
+    const struct bnf_npy_source *source, struct bnf_arena *arena, struct bnf_tensor *out, struct bnf_err *err)
+{
+    size_t begin = 0, length = 0;
+    int status = take_lead(source, &begin, &length, err);
+    if (status)
+        return status;
+    char *text = bnf_alloc(length, 1); /* the parser looks at a character twice: a mapping's may change meanwhile */
+    if (!text)
+        return bnf_fail_memory(err);
+    struct header h = {.at = text, .end = text + length, .err = err};
+    status = source->read(source->context, (uint8_t *)text, length, err);
+    if (!status)
+        status = parse(&h);
+    bnf_free(text);
+    return status ? status : take_elements(&h, source, source->size - begin - length, arena, out);
+}
+
+static int read_memory(void *context, uint8_t *to, size_t size, struct bnf_err *err)
+{
+    const uint8_t **at = context;
+    (void)err;
+    if (size)
+        memcpy(to, *at, size);
+    *at += size;
     return BNF_OK;
 }
 
 int bnf_npy_read(
     const uint8_t *bytes, size_t size, struct bnf_arena *arena, struct bnf_tensor *out, struct bnf_err *err)
 {
-    if (size < magic_size || memcmp(bytes, magic, magic_size) != 0)
-        return bnf_fail(err, BNF_EINPUT, "not a NumPy array: it does not begin with '\\x93NUMPY'");
-    unsigned version = size > magic_size ? bytes[magic_size] : 0;
-    size_t width = version == 1 ? 2 : 4, begin = magic_size + 2 + width, length = 0;
-    if (size > magic_size && (version < 1 || version > 3))
-        return bnf_fail(err, BNF_EINPUT, "format version %u, allowed are 1 to 3", version);
-    if (size < begin)
-        return bnf_fail(err, BNF_EINPUT, "%zu bytes, cut off before the header", size);
-    for (size_t i = 0; i < width; i++)
-        length |= (size_t)bytes[magic_size + 2 + i] << (8 * i);
-    if (length > size - begin)
-        return bnf_fail(err, BNF_EINPUT, "a header of %zu bytes, but only %zu follow", length, size - begin);
-    struct header h = {.at = (const char *)bytes + begin, .end = (const char *)bytes + begin + length, .err = err};
-    int status = parse(&h);
-    return status ? status : take_elements(&h, bytes + begin + length, size - begin - length, arena, out);
+    const struct bnf_npy_source source = {.read = read_memory, .context = &bytes, .size = size};
+    return bnf_npy_take(&source, arena, out, err);
 }
 
 int bnf_npy_head(const struct bnf_tensor *t, struct bnf_buf *head, struct bnf_err *err)
@@ -306,30 +362,36 @@ int bnf_npy_head(const struct bnf_tensor *t, struct bnf_buf *head, struct bnf_er
 
 /* ---- files ---- */
 
-static int load(const struct bnf_map *map, struct bnf_arena *arena, struct bnf_named_tensor **out, size_t *count,
-    struct bnf_err *err)
+static int load(const struct bnf_map *map, const struct bnf_npz_choice *choice, struct bnf_arena *arena,
+    struct bnf_named_tensor **out, size_t *count, struct bnf_err *err)
 {
     if (map->size >= 4 && (memcmp(map->data, "PK\3\4", 4) == 0 || memcmp(map->data, "PK\5\6", 4) == 0))
-        return bnf_npz_read(map->data, map->size, arena, out, count, err);
+        return bnf_npz_read(map->data, map->size, choice, arena, out, count, err);
     struct bnf_named_tensor *one = bnf_arena_alloc(arena, 1, sizeof *one);
     if (!one)
-        return bnf_fail_memory(err);
+        return bnf_npy_fail_room(arena, err);
     *out = one;
     *count = 1;
     return bnf_npy_read(map->data, map->size, arena, &one->tensor, err);
 }
 
-int bnf_npy_load(const char *path, struct bnf_arena *arena, struct bnf_named_tensor **out, size_t *count,
-    struct bnf_err *err)
+int bnf_npz_load(const char *path, const struct bnf_npz_choice *choice, struct bnf_arena *arena,
+    struct bnf_named_tensor **out, size_t *count, struct bnf_err *err)
 {
     struct bnf_map map;
     int status = bnf_map_open(&map, path, err);
     if (status)
         return status;
-    status = load(&map, arena, out, count, err);
+    status = load(&map, choice, arena, out, count, err);
     bnf_map_close(&map);
     char name[256];
     if (status)
         (void)bnf_fail_at(err, "cannot load '%s'", bnf_place_quote(path, strlen(path), name, sizeof name));
     return status;
+}
+
+int bnf_npy_load(const char *path, struct bnf_arena *arena, struct bnf_named_tensor **out, size_t *count,
+    struct bnf_err *err)
+{
+    return bnf_npz_load(path, NULL, arena, out, count, err);
 }

@@ -1,10 +1,12 @@
 #include "onnx/npz.h"
 
 #include "base/file.h"
+#include "base/table.h"
 #include "onnx/place.h"
 
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 #include <zip.h>
 
 /* Deflate makes at most this much of one byte; an archive that claims more lies. */
@@ -20,72 +22,139 @@ static int fail_zip(struct bnf_err *err, int status, const char *what, zip_error
     return status;
 }
 
-/* The whole of a file in the archive, into a heap block that the caller frees. */
-static int read_entry(zip_t *zip, zip_uint64_t index, size_t archive, uint8_t **out, size_t *size, struct bnf_err *err)
+/* What is read of an archive. Its directory is in libzip's own memory: what is checked of that stays so. */
+struct archive {
+    zip_t *zip;
+    size_t size; /* of the archive */
+    struct bnf_arena *arena;
+    struct bnf_named_tensor *arrays;
+    size_t count;
+    struct bnf_names names; /* ids are indices of arrays */
+    size_t *sizes;          /* of the arrays' files, unpacked */
+    bool *wanted;
+};
+
+static int fail_array(const struct archive *a, size_t index, struct bnf_err *err)
+{
+    const char *name = zip_get_name(a->zip, index, 0);
+    char quoted[160];
+    return bnf_fail_at(err, "'%s'", bnf_place_quote(name ? name : "", name ? strlen(name) : 0, quoted, sizeof quoted));
+}
+
+/* How large an array's file is. *left is what those before it leave of the archive's bytes: files that overlap could each
+ * hold all later ones, and many of these are more than any limit of a single one would tell. */
+static int measure(struct archive *a, size_t index, size_t *left, struct bnf_err *err)
 {
     struct zip_stat stat;
     zip_stat_init(&stat);
-    if (zip_stat_index(zip, index, 0, &stat) || !(stat.valid & ZIP_STAT_SIZE) || !(stat.valid & ZIP_STAT_COMP_SIZE))
+    if (zip_stat_index(a->zip, index, 0, &stat) || !(stat.valid & ZIP_STAT_SIZE) || !(stat.valid & ZIP_STAT_COMP_SIZE))
         return bnf_fail(err, BNF_EINPUT, "the archive does not say how long it is");
-    if (stat.comp_size > archive || stat.size > stat.comp_size * most_gain + slack)
+    if (stat.comp_size > a->size || stat.size > stat.comp_size * most_gain + slack)
         return bnf_fail(err, BNF_EINPUT, "%" PRIu64 " bytes made from %" PRIu64 " in an archive of %zu", stat.size,
-            stat.comp_size, archive);
-    *size = (size_t)stat.size;
-    *out = bnf_alloc_aligned(*size);
-    if (!*out)
-        return bnf_fail_memory(err);
-    zip_file_t *file = zip_fopen_index(zip, index, 0);
-    zip_int64_t got = file ? zip_fread(file, *out, *size) : -1;
-    uint8_t more;
-    bool whole = got >= 0 && (size_t)got == *size && zip_fread(file, &more, 1) == 0; /* this one checks the CRC */
-    int status = BNF_OK;
-    if (!whole)
-        status = bnf_fail(err, BNF_EINPUT, "it cannot be unpacked: %s",
-            file ? zip_file_strerror(file) : zip_strerror(zip));
-    if (file)
-        zip_fclose(file);
-    return status;
+            stat.comp_size, a->size);
+    if (stat.comp_size > *left)
+        return bnf_fail(err, BNF_EINPUT, "%" PRIu64 " bytes where those before it leave %zu of an archive of %zu",
+            stat.comp_size, *left, a->size);
+    *left -= (size_t)stat.comp_size;
+    a->sizes[index] = (size_t)stat.size;
+    return BNF_OK;
 }
 
-static int read_array(zip_t *zip, zip_uint64_t index, size_t archive, struct bnf_arena *arena,
-    struct bnf_named_tensor *out, struct bnf_err *err)
+static int list_array(struct archive *a, size_t index, size_t *left, struct bnf_err *err)
 {
-    const char *name = zip_get_name(zip, index, 0);
+    const char *name = zip_get_name(a->zip, index, 0);
     size_t length = name ? strlen(name) : 0, tail = sizeof suffix - 1;
-    char quoted[160];
-    bnf_place_quote(name ? name : "", length, quoted, sizeof quoted);
     if (length <= tail || memcmp(name + length - tail, suffix, tail) != 0)
-        return bnf_fail(err, BNF_EINPUT, "'%s' in the archive is no .npy", quoted);
-    out->name = bnf_arena_copy(arena, name, length - tail);
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    int status = out->name ? read_entry(zip, index, archive, &bytes, &size, err) : bnf_fail_memory(err);
-    if (!status)
-        status = bnf_npy_read(bytes, size, arena, &out->tensor, err);
-    bnf_free(bytes);
-    if (status)
-        (void)bnf_fail_at(err, "'%s'", quoted);
-    return status;
+        return bnf_fail(err, BNF_EINPUT, "a file in the archive that is no .npy");
+    a->arrays[index].name = bnf_arena_copy(a->arena, name, length - tail);
+    if (!a->arrays[index].name)
+        return bnf_npy_fail_room(a->arena, err);
+    bnf_id id = bnf_names_add(&a->names, a->arrays[index].name);
+    if (id == BNF_NONE)
+        return bnf_fail_memory(err);
+    return id == index ? measure(a, index, left, err) : bnf_fail(err, BNF_EINPUT, "the archive has it twice");
 }
 
-static int read_arrays(zip_t *zip, size_t archive, struct bnf_arena *arena, struct bnf_named_tensor **out,
-    size_t *count, struct bnf_err *err)
+static int list_arrays(struct archive *a, struct bnf_err *err)
 {
-    zip_int64_t entries = zip_get_num_entries(zip, 0);
-    *count = entries > 0 ? (size_t)entries : 0;
-    *out = bnf_arena_alloc(arena, *count, sizeof **out);
-    int status = *out ? BNF_OK : bnf_fail_memory(err);
-    for (size_t i = 0; i < *count && !status; i++) {
-        status = read_array(zip, i, archive, arena, &(*out)[i], err);
-        for (size_t j = 0; j < i && !status; j++)
-            if (strcmp((*out)[j].name, (*out)[i].name) == 0)
-                status = bnf_fail(err, BNF_EINPUT, "the archive has '%s' twice", (*out)[i].name);
+    zip_int64_t entries = zip_get_num_entries(a->zip, 0);
+    a->count = entries > 0 ? (size_t)entries : 0;
+    a->arrays = bnf_arena_alloc(a->arena, a->count, sizeof *a->arrays);
+    if (!a->arrays)
+        return bnf_npy_fail_room(a->arena, err);
+    a->sizes = bnf_alloc(a->count, sizeof *a->sizes);
+    a->wanted = bnf_alloc(a->count, sizeof *a->wanted);
+    int status = a->sizes && a->wanted ? BNF_OK : bnf_fail_memory(err);
+    size_t left = a->size;
+    for (size_t i = 0; i < a->count && !status; i++) {
+        status = list_array(a, i, &left, err);
+        if (status)
+            (void)fail_array(a, i, err);
     }
     return status;
 }
 
-int bnf_npz_read(const uint8_t *bytes, size_t size, struct bnf_arena *arena, struct bnf_named_tensor **out,
-    size_t *count, struct bnf_err *err)
+static int choose_arrays(struct archive *a, const struct bnf_npz_choice *choice, struct bnf_err *err)
+{
+    size_t need = a->arena->used, most = a->arena->limit;
+    if (choice)
+        choice->choose(choice->context, &a->names, a->wanted);
+    for (size_t i = 0; i < a->count; i++) {
+        a->wanted[i] |= !choice;
+        need += a->wanted[i] ? a->sizes[i] : 0;
+    }
+    if (most && need > most)
+        return bnf_fail(err, BNF_ELIMIT, "its arrays need %zu bytes of memory, allowed are %zu", need, most);
+    return BNF_OK;
+}
+
+static int read_bytes(void *context, uint8_t *to, size_t size, struct bnf_err *err)
+{
+    while (size) {
+        zip_int64_t got = zip_fread(context, to, size);
+        if (got <= 0)
+            return bnf_fail(err, BNF_EINPUT, "it cannot be unpacked: %s",
+                got ? zip_file_strerror(context) : "it is shorter than the archive says");
+        to += got;
+        size -= (size_t)got;
+    }
+    return BNF_OK;
+}
+
+static int read_array(struct archive *a, size_t index, struct bnf_err *err)
+{
+    zip_file_t *file = zip_fopen_index(a->zip, index, 0);
+    if (!file)
+        return bnf_fail(err, BNF_EINPUT, "it cannot be unpacked: %s", zip_strerror(a->zip));
+    const struct bnf_npy_source source = {.read = read_bytes, .context = file, .size = a->sizes[index]};
+    int status = bnf_npy_take(&source, a->arena, &a->arrays[index].tensor, err);
+    uint8_t more;
+    zip_int64_t got = status ? 0 : zip_fread(file, &more, 1); /* this one checks the CRC */
+    if (got)
+        status = bnf_fail(err, BNF_EINPUT, "it cannot be unpacked: %s",
+            got < 0 ? zip_file_strerror(file) : "it is longer than the archive says");
+    zip_fclose(file);
+    return status;
+}
+
+static int read_archive(struct archive *a, const struct bnf_npz_choice *choice, struct bnf_err *err)
+{
+    int status = list_arrays(a, err);
+    if (!status)
+        status = choose_arrays(a, choice, err);
+    for (size_t i = 0; i < a->count && !status; i++) {
+        status = a->wanted[i] ? read_array(a, i, err) : BNF_OK;
+        if (status)
+            (void)fail_array(a, i, err);
+    }
+    bnf_names_free(&a->names);
+    bnf_free(a->sizes);
+    bnf_free(a->wanted);
+    return status;
+}
+
+int bnf_npz_read(const uint8_t *bytes, size_t size, const struct bnf_npz_choice *choice, struct bnf_arena *arena,
+    struct bnf_named_tensor **out, size_t *count, struct bnf_err *err)
 {
     zip_error_t error;
     zip_error_init(&error);
@@ -96,8 +165,11 @@ int bnf_npz_read(const uint8_t *bytes, size_t size, struct bnf_arena *arena, str
         return fail_zip(err, BNF_EINPUT, "not a readable archive", &error);
     }
     zip_error_fini(&error);
-    int status = read_arrays(zip, size, arena, out, count, err);
+    struct archive archive = {.zip = zip, .size = size, .arena = arena};
+    int status = read_archive(&archive, choice, err);
     zip_discard(zip);
+    *out = archive.arrays;
+    *count = archive.count;
     return status;
 }
 
@@ -134,12 +206,31 @@ static int add_array(zip_t *zip, const struct bnf_named_tensor *array, const str
     return BNF_OK;
 }
 
+/* Where a finished archive goes, piece by piece: a file in the making, or standard output. */
+struct target {
+    struct bnf_out out;
+    bool is_stream;
+};
+
+static const char stream_name[] = "standard output";
+
+static int put_piece(const struct target *target, const uint8_t *bytes, size_t size, uint64_t offset, struct bnf_err *err)
+{
+    return target->is_stream ? bnf_write_all(STDOUT_FILENO, bytes, size, stream_name, err)
+                             : bnf_out_write(&target->out, bytes, size, offset, err);
+}
+
+static int end_target(struct target *target, struct bnf_err *err)
+{
+    return target->is_stream ? bnf_write_end(STDOUT_FILENO, stream_name, err) : bnf_out_commit(&target->out, false, err);
+}
+
 /* Copies a finished archive from memory to its file. */
 static int write_source(zip_source_t *source, const char *path, struct bnf_err *err)
 {
     enum { piece = 1 << 20 };
-    struct bnf_out out;
-    int status = bnf_out_open(&out, path, err);
+    struct target target = {.out = {.descriptor = -1}, .is_stream = strcmp(path, "-") == 0};
+    int status = target.is_stream ? BNF_OK : bnf_out_open(&target.out, path, err);
     if (status)
         return status;
     uint8_t *bytes = bnf_alloc_aligned(piece);
@@ -147,14 +238,14 @@ static int write_source(zip_source_t *source, const char *path, struct bnf_err *
         status = bnf_fail_memory(err);
     zip_int64_t got = 0;
     for (uint64_t offset = 0; !status && (got = zip_source_read(source, bytes, piece)) > 0; offset += (uint64_t)got)
-        status = bnf_out_write(&out, bytes, (size_t)got, offset, err);
+        status = put_piece(&target, bytes, (size_t)got, offset, err);
     if (!status && got < 0)
         status = bnf_fail(err, BNF_EIO, "the archive cannot be read back: %s",
             zip_error_strerror(zip_source_error(source)));
     if (!status)
-        status = bnf_out_commit(&out, false, err);
+        status = end_target(&target, err);
     bnf_free(bytes);
-    bnf_out_discard(&out);
+    bnf_out_discard(&target.out);
     return status;
 }
 

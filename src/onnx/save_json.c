@@ -19,6 +19,7 @@
 
 enum {
     line_width = 110,     /* arrays of scalars go on one line up to here */
+    deepest_indent = 20,  /* levels; what is nested deeper begins there, too */
     longest_array = 64,   /* typed tensor data beyond is written as rawData */
     longest_inline = 3072 /* bytes; beyond, base64 is left to the layout */
 };
@@ -43,16 +44,15 @@ static void puts_(struct writer *writer, const char *text)
     put(writer, text, strlen(text));
 }
 
+/* The indentation ends well before the line does: else a deep array would have a line for each of its elements, and
+ * each line hundreds of blanks. A subgraph takes 5 levels, so those of usual models are not cut. */
 static void new_line(struct writer *writer)
 {
-    static const char spaces[] = "                                ";
-    put(writer, "\n", 1);
-    writer->column = 0;
-    for (size_t left = (size_t)writer->depth * 2; left;) {
-        size_t step = left < sizeof spaces - 1 ? left : sizeof spaces - 1;
-        put(writer, spaces, step);
-        left -= step;
-    }
+    static const char text[] = "\n                                        ";
+    _Static_assert(sizeof text == 1 + 2 * deepest_indent + 1, "as many blanks as the deepest level has");
+    unsigned depth = writer->depth < deepest_indent ? writer->depth : deepest_indent;
+    put(writer, text, 1 + 2 * (size_t)depth);
+    writer->column = 2 * (size_t)depth;
 }
 
 /* The space in front of an element of an array; a line break when the element would stick out. */

@@ -256,10 +256,15 @@ static int take_run(struct walk *walk, struct frame *frame, const struct item *f
         return BNF_OK;
     }
     put_head(walk, first->number, count > 1 ? LENGTH : first->wire, total);
+    /* Unless the file changes meanwhile, each is read as it was before. */
     for (size_t from = frame->at; from < at; from = item.begin + (size_t)item.size) {
-        (void)read_item(walk->bytes, from, at, &item);
+        if (read_item(walk->bytes, from, at, &item) != FINE || item.wire != first->wire || item.size > total)
+            return fail(walk, BNF_EINPUT, "the file changed while it was read, at byte %zu", from);
+        total -= (size_t)item.size;
         bnf_buf_add(walk->skeleton, walk->bytes + item.begin, (size_t)item.size);
     }
+    if (total)
+        return fail(walk, BNF_EINPUT, "the file changed while it was read, at byte %zu", at);
     frame->at = at;
     return BNF_OK;
 }

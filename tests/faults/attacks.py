@@ -5,6 +5,7 @@ usage: attacks.py BNFOLD [CASE …]        ends with `N passed, N failed`
 
 A case is a function that gives a list of steps: files to write, arguments, what the sentence must say, exit status.
 SLOW multiplies the seconds allowed; with MEMORY=0 (sanitizers keep much of their own) memory is not looked at."""
+import io
 import json
 import math
 import os
@@ -14,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
+import zlib
 
 import numpy
 
@@ -132,6 +135,35 @@ def invalid_utf8_names():
     last, parameters = batchnorm("x", "y")
     body = chain([last, node("Add", [b"\xff\x1b[2J", "x"], ["z"])], parameters)
     return case({"m.onnx": body}, "plan", "m.onnx", says="'??[2J'")
+
+
+def in_nested_graphs(value):
+    """A model with an attribute as deep as one may lie."""
+    body = graph([data(4, "A") + data(5, value)])
+    for _ in range(30):
+        body = graph([data(4, "If") + data(5, data(1, "b") + data(6, body) + integer(20, 5))])
+    return model(body)
+
+
+def printed_deep(value, megabytes):
+    """What is indented most takes a few bytes more than elsewhere, not hundreds for each byte of the model."""
+    return case({"m.onnx": in_nested_graphs(value)}, "convert", "m.onnx", "-o", "o.json", exits=(0,),
+                megabytes=megabytes)
+
+
+@attack
+def deep_ints_as_json():
+    return printed_deep(data(1, "v") + data(8, bytes(1_000_000)) + integer(20, 7), 100)
+
+
+@attack
+def deep_empty_strings_as_json():
+    return printed_deep(data(1, "v") + data(9, b"") * 1_000_000 + integer(20, 8), 150)
+
+
+@attack
+def deep_empty_inputs_as_json():
+    return printed_deep(data(1, "v") + data(6, data(11, data(1, b"")) * 200_000) + integer(20, 5), 150)
 
 
 # ---- the graph
@@ -256,6 +288,16 @@ def ladder_of_branches():
     nodes.append(node("Identity", ["u60"], ["c"]))
     weight = floats("W", [2, 2, 1, 1], [1, 2, 3, 4])
     return case({"m.onnx": with_batchnorm(nodes, [weight])}, "m.onnx", "-o", "o.onnx", exits=(0, 3))
+
+
+@attack
+def chain_of_scalars():
+    """Each of many affines may go past all the others."""
+    nodes = [part for i in range(10000) for part in (node("Mul", [f"v{i}" if i else "x", "k"], [f"u{i}"]),
+                                                    node("Relu", [f"u{i}"], [f"v{i + 1}"]))]
+    nodes.append(node("Relu", ["v10000"], ["y"]))
+    return case({"m.onnx": chain(nodes, [floats("k", [], [1.5])])}, "m.onnx", "-o", "o.onnx", "--check=none", exits=(0,),
+                seconds=15)
 
 
 @attack
@@ -447,16 +489,86 @@ def npy_beyond_all_numbers():
                 says="x.npy")
 
 
-@attack
-def npz_bomb():
-    import io
-    import zipfile
+def npz(arrays):
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        body = npy("{'descr': '<f4', 'fortran_order': False, 'shape': (50000000,), }\n", bytes(200_000_000))
-        archive.writestr("x.npy", body)
-    return case({"m.onnx": chain([node("Relu", ["x"], ["y"])]), "x.npz": stream.getvalue()}, "run", "m.onnx",
-                "--data=x.npz", says="x.npz", megabytes=900)
+        for name, body in arrays:
+            archive.writestr(name, body)
+    return stream.getvalue()
+
+
+def zeros(shape, count):
+    return npy(f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n", bytes(4 * count))
+
+
+def checked(data_files, given, made=chain([node("Relu", ["x"], ["y"])]), **rest):
+    """A check of two models that differ in nothing that counts, on data, with little memory for the values."""
+    files = {"m.onnx": made, "n.onnx": made + data(2, "other"), **data_files}
+    return case(files, "check", "m.onnx", "n.onnx", f"--data={given}", "--max-memory=10M", **rest)
+
+
+@attack
+def npz_bomb():
+    large = npz([("x.npy", zeros("(50000000,)", 50_000_000))])
+    return case({"m.onnx": chain([node("Relu", ["x"], ["y"])]), "x.npz": large}, "run", "m.onnx", "--data=x.npz",
+                says="x.npz", megabytes=300)
+
+
+@attack
+def npz_beyond_the_memory_allowed():
+    return checked({"x.npz": npz([("x.npy", zeros("(25000000,)", 25000000))])}, "x.npz",
+                   says="'x.npz': its arrays need 100", megabytes=50)
+
+
+@attack
+def npz_of_arrays_that_nobody_wants():
+    """Only what is fed is unpacked; the rest may be as large as it likes."""
+    arrays = [("x.npy", zeros("(1, 2, 4, 4)", 32)), ("other.npy", zeros("(25000000,)", 25000000))]
+    return checked({"x.npz": npz(arrays)}, "x.npz", exits=(0, 3), megabytes=50)
+
+
+@attack
+def npz_of_overlapping_arrays():
+    """The elements of each array are all later files: 2 MB unpack to 2 GB."""
+    inner, found, count = b"", [], 2000
+    for i in reversed(range(count)):
+        name = f"{'a' * 900}{i}.npy".encode()
+        body = npy(f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({len(inner)},), }}\n", inner)
+        common = (20, 0, 0, 0, 33, zlib.crc32(body), len(body), len(body), len(name), 0)
+        inner = struct.pack("<IHHHHHIIIHH", 0x04034B50, *common) + name + body
+        found.append((common, len(inner), name))
+    directory = b"".join(struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 20, *common, 0, 0, 0, 0, len(inner) - size) + name
+                         for common, size, name in reversed(found))
+    end = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, count, count, len(directory), len(inner), 0)
+    return case({"m.onnx": chain([node("Relu", ["x"], ["y"])]), "x.npz": inner + directory + end}, "run", "m.onnx",
+                "--data=x.npz", says="those before it leave", megabytes=50)
+
+
+@attack
+def npz_of_many_arrays():
+    many = npz((f"a{i}.npy", zeros("(0,)", 0)) for i in range(60_000))
+    return case({"m.onnx": chain([node("Relu", ["x"], ["y"])]), "x.npz": many}, "run", "m.onnx", "--data=x.npz",
+                says="no array 'x'", seconds=2, megabytes=100)
+
+
+def sequences(count):
+    """A model that takes a sequence, and a value for it: so many tensors of no content, 2 bytes each."""
+    value = data(1, "x") + data(2, data(4, data(1, data(1, integer(1, 1)))))
+    made = model(graph([node("SequenceLength", ["x"], ["y"])], [value], [info("y", None)]))
+    return made, {"set/input_0.pb": data(3, b"") * count}
+
+
+@attack
+def sequence_of_empty_tensors():
+    made, files = sequences(2_000_000)
+    return case({"m.onnx": made, **files}, "run", "m.onnx", "--data=set", says="too many for a file of 4000000",
+                megabytes=200)
+
+
+@attack
+def sequence_beyond_the_memory_allowed():
+    made, files = sequences(1_000_000)
+    return checked(files, "set", made, says="need more memory than the 10485760 bytes allowed", megabytes=50)
 
 
 # ---- running

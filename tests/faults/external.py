@@ -118,5 +118,26 @@ add("hundred-thousand-in-one-file", {"m/m.onnx": many(100_000, lambda i: "w.bin"
 add("hundred-thousand-spellings", {"m/m.onnx": many(100_000, lambda i: "./" * (i % 300) + "w.bin"), **HERE},
     exits=(0,), megabytes=900)
 
+
+def spelling(i):
+    """Of 74,088 that name w.bin, another for each number."""
+    return "./" + "/" * (i % 42) + "./" + "/" * (i // 42 % 42) + "./" + "/" * (i // 42 // 42) + "w.bin"
+
+
+# More than a process may have mappings: the file is mapped once.
+add("another-spelling-each", {"m/m.onnx": many(70_000, spelling), **HERE}, exits=(0,))
+
+
+def mapped_before(location):
+    return conv([tensor([("location", "w.bin")]), tensor([("location", location)], name="V")])
+
+
+# A file that is mapped already opens no way to itself that is refused otherwise.
+add("link-to-a-mapped-file", {"m/m.onnx": mapped_before("l.bin"), **HERE, "m/l.bin": below("w.bin")},
+    says="external data 'l.bin': a symbolic link")
+add("mapped-file-from-above", {"m/m.onnx": mapped_before("../m/w.bin"), **HERE},
+    says="external data '../m/w.bin': a path with '..'")
+add("slash-behind-a-mapped-file", {"m/m.onnx": mapped_before("w.bin/"), **HERE}, says="external data 'w.bin/'")
+
 if __name__ == "__main__":
     sys.exit(attacks.main(CASES))

@@ -186,6 +186,40 @@ static void test_refused(void **state)
     assert_int_equal(bnf_tensor_load("/tmp/bnfold-there-is-no-such-file", &arena, &tensor, &err), BNF_EIO);
 }
 
+/* Small messages that ask for much: a value may take so many times its file's size, and no more than its arena gives. */
+static void test_limits(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t elements, limit; /* elements of 2 bytes; of the arena */
+        const char *text;
+    } cases[] = {
+        {1000000, 0, "its messages need more than 99108864 bytes of memory, too many for a file of 2000000"},
+        {1000000, (size_t)1 << 30, "its messages need more than 99108864 bytes of memory, too many"},
+        {100000, (size_t)1 << 20, "its messages need more memory than the 1048576 bytes allowed"},
+        {600000, (size_t)1 << 20, "its 1200000 bytes need more memory than the 1048576 bytes allowed"},
+    };
+    struct shape s;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bnf_arena arena;
+        struct bnf_err err = {0};
+        struct bnf_data data;
+        uint8_t *bytes = calloc(cases[i].elements, 2);
+        assert_non_null(bytes);
+        for (size_t k = 0; k < cases[i].elements; k++)
+            bytes[2 * k] = 0x1a;
+        write_bytes(bytes, 2 * cases[i].elements);
+        free(bytes);
+        bnf_arena_init(&arena, cases[i].limit);
+        const Onnx__TypeProto *type = type_of(&s, ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE, 6);
+        assert_int_equal(bnf_data_load(path, type, &arena, &data, &err), BNF_ELIMIT);
+        if (!strstr(err.text, cases[i].text) || strncmp(err.text, "cannot load '/tmp/", 18) != 0)
+            fail_msg("case %zu: %s", i, err.text);
+        assert_int_equal(arena.limit, cases[i].limit);
+        bnf_arena_free(&arena);
+    }
+}
+
 /* Element types that arrays do not hold are not supported, which is not the same as wrong. */
 static void test_not_held(void **state)
 {
@@ -209,6 +243,7 @@ int main(void)
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_bfloat16),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_limits),
         cmocka_unit_test(test_not_held),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);

@@ -1,4 +1,5 @@
-/* Made-up inputs: their numbers, extents and ranges. */
+/* Made-up inputs: their numbers, extents and ranges; and which arrays of an archive are read. */
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +7,9 @@
 #include <cmocka.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check/feeds.h"
 #include "graph/shapes.h"
@@ -223,6 +226,67 @@ static void test_feeds(void **state)
     }
 }
 
+/* ---- which arrays of an archive are read ---- */
+
+static void test_archive(void **state)
+{
+    (void)state;
+    static const int64_t dims[] = {2, 3}, rows[] = {2}, many[] = {100000};
+    static const float numbers[100000] = {0};
+    static const int64_t labels[] = {0, 1};
+    const struct bnf_tensor x = {BNF_DTYPE_FLOAT, 2, dims, 6, 24, (const uint8_t *)numbers};
+    const struct bnf_tensor large = {BNF_DTYPE_FLOAT, 1, many, 100000, 400000, (const uint8_t *)numbers};
+    const struct bnf_tensor given_labels = {BNF_DTYPE_INT64, 1, rows, 2, 16, (const uint8_t *)labels};
+    const struct {
+        const char *name;
+        struct bnf_named_tensor arrays[3];
+        size_t count, memory;
+        const char *expect; /* an error, or NULL: it has 1 sample, with labels when there is more than one */
+    } cases[] = {
+        {"by name", {{"large", large}, {"labels", given_labels}, {"x", x}}, 3, 100000, NULL},
+        {"the only one", {{"labels", given_labels}, {"other", x}}, 2, 100000, NULL},
+        {"alone", {{"other", x}}, 1, 100000, NULL},
+        {"labels alone", {{"labels", given_labels}}, 1, 100000, "has no array 'x', there are 'labels'"},
+        {"two others", {{"a", x}, {"b", x}}, 2, 100000, "has no array 'x', there are 'a', 'b'"},
+        {"too large", {{"x", large}}, 1, 100000, "bytes of memory, allowed are 100000"},
+        {"any size that the machine takes", {{"x", large}}, 1, 0, "is 100000, allowed is ?x3"},
+    };
+    char path[] = "/tmp/bnfold-feeds-XXXXXX";
+    int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0 && close(descriptor) == 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bnf_model model = {0};
+        struct bnf_graph graph = {0};
+        struct bnf_constants constants = {0};
+        struct bnf_feeds feeds;
+        struct bnf_err err = {0};
+        struct bnf_array *array = NULL;
+        size_t first;
+        struct bnf_run_options options = {.data = path, .memory = cases[i].memory};
+        assert_int_equal(bnf_npz_save(path, cases[i].arrays, cases[i].count, &err), BNF_OK);
+        notation_read(&model, "in x float N,3; out y; y = Relu(x)");
+        assert_int_equal(bnf_graph_build(&graph, &model, &err), BNF_OK);
+        assert_int_equal(bnf_shapes_infer(&graph, &err), BNF_OK);
+        assert_int_equal(bnf_constants_init(&constants, &graph, false, &err), BNF_OK);
+        int status = bnf_feeds_init(&feeds, &graph, &constants, &options, &err);
+        if (cases[i].expect ? !strstr(err.text, cases[i].expect) : status)
+            fail_msg("%s: %s", cases[i].name, err.text);
+        assert_int_equal(status == BNF_ELIMIT, cases[i].expect && strstr(cases[i].expect, "memory"));
+        if (!status) {
+            assert_int_equal(feeds.samples, 1);
+            assert_int_equal(bnf_feeds_make(&feeds, 0, BNF_PRECISION_FLOAT, &budget, &array, &err), BNF_OK);
+            assert_int_equal(array->count, 6);
+            assert_int_equal(bnf_feeds_labels(&feeds, 0, 2, &first) != NULL, cases[i].count > 1);
+            bnf_array_drop(&budget, array);
+        }
+        bnf_feeds_free(&feeds);
+        bnf_constants_free(&constants);
+        bnf_graph_free(&graph);
+        bnf_model_close(&model);
+    }
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +296,7 @@ int main(void)
         cmocka_unit_test(test_integers),
         cmocka_unit_test(test_shake),
         cmocka_unit_test(test_feeds),
+        cmocka_unit_test(test_archive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,6 +145,84 @@ static void test_long_lists(void **state)
     }
 }
 
+enum { most_levels = 31, zero_count = 1000 };
+
+/* A graph inside the attribute of a node, and so on; the innermost attribute has a list of zeros. */
+struct nest {
+    Onnx__ModelProto proto;
+    Onnx__GraphProto graphs[most_levels];
+    Onnx__NodeProto nodes[most_levels], *node_lists[most_levels];
+    Onnx__AttributeProto attributes[most_levels], *attribute_lists[most_levels];
+    int64_t zeros[zero_count];
+    struct bnf_model model;
+};
+
+static void nest_init(struct nest *nest, size_t levels)
+{
+    *nest = (struct nest){0};
+    onnx__model_proto__init(&nest->proto);
+    nest->proto.graph = &nest->graphs[0];
+    nest->model.proto = &nest->proto;
+    for (size_t i = 0; i < levels; i++) {
+        onnx__graph_proto__init(&nest->graphs[i]);
+        onnx__node_proto__init(&nest->nodes[i]);
+        onnx__attribute_proto__init(&nest->attributes[i]);
+        nest->node_lists[i] = &nest->nodes[i];
+        nest->attribute_lists[i] = &nest->attributes[i];
+        nest->graphs[i].node = &nest->node_lists[i];
+        nest->nodes[i].attribute = &nest->attribute_lists[i];
+        nest->graphs[i].n_node = nest->nodes[i].n_attribute = 1;
+        if (i)
+            nest->attributes[i - 1].g = &nest->graphs[i];
+    }
+    nest->attributes[levels - 1].ints = nest->zeros;
+    nest->attributes[levels - 1].n_ints = zero_count;
+}
+
+static size_t longest_line(const char *text)
+{
+    size_t longest = 0;
+    for (; *text; text += strcspn(text, "\n") + 1)
+        longest = strcspn(text, "\n") > longest ? strcspn(text, "\n") : longest;
+    return longest;
+}
+
+/* Zeros take little more room in the depth than at the top, and can be read from there. */
+static void test_deep_lists(void **state)
+{
+    (void)state;
+    static struct nest nest;
+    static const struct {
+        size_t levels;
+        const char *start; /* of the innermost list */
+        const char *next;  /* of its second line */
+    } cases[] = {
+        {1, "\n            \"ints\": [\"0\", \"0\", ", ",\n              \"0\", \"0\", "},
+        {2, "\n                      \"ints\": [\"0\", \"0\", ", ",\n                        \"0\", \"0\", "},
+        {4, "\n                                        \"ints\": [\"0\", \"0\", ",
+            ",\n                                        \"0\", \"0\", "},
+        {most_levels, "\n                                        \"ints\": [\"0\", \"0\", ",
+            ",\n                                        \"0\", \"0\", "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        nest_init(&nest, cases[i].levels);
+        int status;
+        struct bnf_buf text = json_save(&nest.model, false, &status);
+        assert_int_equal(status, BNF_OK);
+        assert_non_null(strstr(text.data, cases[i].start));
+        assert_non_null(strstr(text.data, cases[i].next));
+        assert_in_range(longest_line(text.data), 100, 110);
+        assert_in_range(text.size, 5 * zero_count, 9 * zero_count + 500 * cases[i].levels);
+        struct bnf_model model;
+        struct bnf_err err = {0};
+        json_begin(&model, text.data, text.size);
+        assert_int_equal(bnf_load_json(&model, &err), BNF_OK);
+        json_expect_saved(&model, false, BNF_OK, text.data);
+        bnf_buf_free(&text);
+        json_end(&model);
+    }
+}
+
 static void fill_ramp(const struct bnf_source *source, size_t offset, size_t size, uint8_t *out)
 {
     (void)source;
@@ -206,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_invalid_utf8),
         cmocka_unit_test(test_nan_payload),
         cmocka_unit_test(test_long_lists),
+        cmocka_unit_test(test_deep_lists),
         cmocka_unit_test(test_computed_payload),
         cmocka_unit_test(test_locale),
     };

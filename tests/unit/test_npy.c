@@ -12,14 +12,14 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "onnx/npy.h"
+#include "onnx/npz.h"
 
 /* A .npy: version, header text (padded as NumPy does when pad), elements. */
 static struct bnf_buf npy(unsigned version, const char *header, const void *data, size_t size)
 {
     struct bnf_buf b = {0};
     size_t length = strlen(header), width = version == 1 ? 2 : 4;
-    uint8_t lead[8] = {(uint8_t)version, 0, (uint8_t)length, (uint8_t)(length >> 8)};
+    uint8_t lead[8] = {(uint8_t)version, 0, (uint8_t)length, (uint8_t)(length >> 8), (uint8_t)(length >> 16)};
     bnf_buf_add(&b, "\x93NUMPY", 6);
     bnf_buf_add(&b, lead, 2 + width);
     bnf_buf_add(&b, header, length);
@@ -175,6 +175,55 @@ static void test_cut(void **state)
     bnf_buf_free(&b);
 }
 
+/* Arrays larger than the pieces in which such elements are read. */
+static void test_fortran_pieces(void **state)
+{
+    (void)state;
+    enum { rows = 7, columns = 3001 };
+    static int32_t given[rows * columns];
+    for (int32_t i = 0; i < rows * columns; i++)
+        given[i] = i;
+    struct bnf_buf b = npy(1, "{'descr': '<i4', 'fortran_order': True, 'shape': (7, 3001), }\n", given, sizeof given);
+    struct bnf_arena arena = {0};
+    struct bnf_tensor t;
+    struct bnf_err err = {0};
+    if (bnf_npy_read((const uint8_t *)b.data, b.size, &arena, &t, &err))
+        fail_msg("%s", err.text);
+    const int32_t *have = (const int32_t *)(const void *)t.data;
+    for (int32_t i = 0; i < rows * columns; i++)
+        assert_int_equal(have[i], i % columns * rows + i / columns);
+    bnf_arena_free(&arena);
+    bnf_buf_free(&b);
+}
+
+/* An array takes no more than its arena's limit, and a header no more than any that NumPy writes for such types. */
+static void test_limits(void **state)
+{
+    (void)state;
+    static const float data[1000] = {0};
+    struct bnf_buf b = npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (1000,), }\n", data, sizeof data);
+    struct bnf_arena arena;
+    struct bnf_tensor t;
+    struct bnf_err err = {0};
+    bnf_arena_init(&arena, 4000);
+    assert_int_equal(bnf_npy_read((const uint8_t *)b.data, b.size, &arena, &t, &err), BNF_ELIMIT);
+    assert_string_equal(err.text, "it needs more memory than the 4000 bytes allowed");
+    bnf_arena_free(&arena);
+    bnf_arena_init(&arena, 4016);
+    assert_int_equal(bnf_npy_read((const uint8_t *)b.data, b.size, &arena, &t, &err), BNF_OK);
+    bnf_arena_free(&arena);
+    bnf_buf_free(&b);
+    char *blanks = malloc(70001);
+    assert_non_null(blanks);
+    memset(blanks, ' ', 70000);
+    blanks[70000] = 0;
+    b = npy(2, blanks, data, 0);
+    assert_int_equal(bnf_npy_read((const uint8_t *)b.data, b.size, &arena, &t, &err), BNF_EINPUT);
+    assert_string_equal(err.text, "a header of 70000 bytes, allowed are 65536");
+    bnf_buf_free(&b);
+    free(blanks);
+}
+
 struct folder {
     char path[64], file[96];
 };
@@ -298,16 +347,60 @@ static void test_archive_refused(void **state)
     bnf_arena_free(&arena);
 }
 
+static void choose_small(void *context, const struct bnf_names *names, bool *wanted)
+{
+    size_t *count = context;
+    *count = names->count;
+    bnf_id small = bnf_names_find(names, "small");
+    assert_int_equal(small, 1);
+    wanted[small] = true;
+}
+
+/* Arrays that nobody chose are not read, and take no memory. */
+static void test_choice(void **state)
+{
+    struct folder *f = *state;
+    static const int64_t dims[] = {2, 100000};
+    static const float data[100000] = {3};
+    const struct bnf_named_tensor arrays[] = {
+        {"large", {BNF_DTYPE_FLOAT, 1, dims + 1, 100000, 400000, (const uint8_t *)data}},
+        {"small", {BNF_DTYPE_FLOAT, 1, dims, 2, 8, (const uint8_t *)data}},
+    };
+    struct bnf_err err = {0};
+    struct bnf_arena arena;
+    struct bnf_named_tensor *read;
+    size_t count, seen = 0;
+    const struct bnf_npz_choice choice = {.choose = choose_small, .context = &seen};
+    assert_int_equal(bnf_npz_save(f->file, arrays, 2, &err), BNF_OK);
+    bnf_arena_init(&arena, 10000);
+    assert_int_equal(bnf_npz_load(f->file, NULL, &arena, &read, &count, &err), BNF_ELIMIT);
+    assert_non_null(strstr(err.text, "/a.npz': its arrays need 40"));
+    assert_non_null(strstr(err.text, " bytes of memory, allowed are 10000"));
+    bnf_arena_free(&arena);
+    if (bnf_npz_load(f->file, &choice, &arena, &read, &count, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(seen, 2);
+    assert_int_equal(count, 2);
+    assert_string_equal(read[0].name, "large");
+    assert_null(read[0].tensor.data);
+    assert_int_equal(read[1].tensor.bytes, 8);
+    assert_memory_equal(read[1].tensor.data, data, 8);
+    bnf_arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_fortran),
+        cmocka_unit_test(test_fortran_pieces),
+        cmocka_unit_test(test_limits),
         cmocka_unit_test(test_refuse),
         cmocka_unit_test(test_cut),
         cmocka_unit_test_setup_teardown(test_round_trip, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_same_bytes, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_archive_refused, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_choice, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
