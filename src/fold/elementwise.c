@@ -286,6 +286,23 @@ static int check_kind(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
     return BNF_ANSWER_YES;
 }
 
+/* Backward, what is left of the affine goes on to the computed operand, which has to have its channels: where the constant
+ * widens that operand from one channel to C, it has none of them. */
+static int check_channels(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct operands *o,
+    const struct bnf_affine *a)
+{
+    if (a->axis == BNF_AXIS_ANY || a->axis < o->first_axis)
+        return BNF_ANSWER_YES;
+    const struct bnf_value *x = &fold->graph->values[o->computed];
+    char text[256];
+    size_t at = (size_t)(a->axis - o->first_axis);
+    bool widens = at < o->tensor.rank && o->tensor.dims[at] != 1;
+    if (!widens || x->shape.dims[a->axis] == (int64_t)a->channels)
+        return BNF_ANSWER_YES;
+    return bnf_refuse(fold, plan, BNF_REASON_BROADCAST, "'%s' is not known to have the %zu channels that the constant of %s '%s' has",
+        x->name, a->channels, fold->graph->nodes[node].proto->op_type, bnf_node_text(fold->graph, node, text, sizeof text));
+}
+
 static int stay(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const struct operands *o,
     struct bnf_err *err)
 {
@@ -299,11 +316,13 @@ static int stay(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, const
         return bnf_fail_memory(err);
     int answer = check_kind(fold, plan, node, o, &a);
     bool unchanged = !back && !multiplies && bnf_affine_unit_scale(&a);
+    move.absorbs = multiplies || (back && bnf_affine_unit_scale(&a));
+    if (!answer && back && !move.absorbs)
+        answer = check_channels(fold, plan, node, o, &a);
     if (!answer && !unchanged)
         answer = make_constant(fold, plan, node, o, &a, &move.constant, err);
     if (answer)
         return answer;
-    move.absorbs = multiplies || (back && bnf_affine_unit_scale(&a));
     answer = bnf_plan_add(plan, &move, err);
     if (answer || move.absorbs)
         return answer;

@@ -86,6 +86,7 @@ struct bnf_plan {
     const struct bnf_site *site;
     struct bnf_carried *carried; /* values that carry an affine, in the order they were reached; heap */
     size_t carried_count, carried_capacity;
+    size_t carried_open; /* those before were all asked about */
     struct bnf_move *moves; /* heap */
     size_t move_count, move_capacity;
     struct bnf_table index; /* value → carried */

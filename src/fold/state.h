@@ -20,6 +20,7 @@ struct bnf_fold {
     struct bnf_affine *affines;  /* of each site: what it computes now (merged ones included); scale NULL: none */
     bool *rewritten;             /* of each site: its stored parameters no longer say what it computes */
     size_t site_count, site_capacity, affine_capacity, rewritten_capacity;
+    uint64_t steps;              /* operators asked in all walks so far */
 };
 
 /* The pending constant behind a value that folding made, or NULL. */

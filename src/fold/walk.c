@@ -184,12 +184,20 @@ static int check_back(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value
         count);
 }
 
+/* A long walk is mostly done with the values it began with. */
+static void skip_asked(struct bnf_plan *plan)
+{
+    while (plan->carried_open < plan->carried_count && plan->carried[plan->carried_open].asked)
+        plan->carried_open++;
+}
+
 /* The carried value not asked about yet whose producer comes last. */
 static struct bnf_carried *next_back(const struct bnf_fold *fold, struct bnf_plan *plan)
 {
     struct bnf_carried *best = NULL;
     uint32_t position = 0;
-    for (size_t i = plan->carried_count; i-- > 0;) {
+    skip_asked(plan);
+    for (size_t i = plan->carried_count; i-- > plan->carried_open;) {
         struct bnf_carried *c = &plan->carried[i];
         if (c->asked)
             continue;
@@ -209,6 +217,7 @@ static int leave(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id value, con
 {
     bnf_id producer = fold->graph->values[value].producer;
     plan->carried_count = mark->carried;
+    plan->carried_open = 0;
     plan->move_count = mark->moves;
     plan->affines_removed = mark->removed;
     plan->affines_added = mark->added;
@@ -262,12 +271,25 @@ static int ask_back(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_car
     return answer ? answer : note_answer(fold, plan, producer, &before, err);
 }
 
+/* Thousands of sites whose walks are thousands of steps long are no network; there, walks become short ones. */
+static int check_patience(struct bnf_fold *fold, struct bnf_plan *plan)
+{
+    enum { many_steps = 1 << 23, short_walk = 64 };
+    if (++fold->steps < many_steps || plan->asked.size < short_walk)
+        return BNF_ANSWER_YES;
+    return bnf_refuse(fold, plan, BNF_REASON_NO_RULE,
+        "no more than %d operators are asked: walks through this model took %d steps already", short_walk,
+        many_steps);
+}
+
 int bnf_walk_back(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_err *err)
 {
     for (struct bnf_carried *c; (c = next_back(fold, plan)) != NULL;) {
         struct mark mark = mark_of(plan);
         bnf_id value = c->value;
-        int answer = ask_back(fold, plan, c, err);
+        int answer = check_patience(fold, plan);
+        if (!answer)
+            answer = ask_back(fold, plan, c, err);
         if (answer == BNF_ANSWER_NO && plan->extent == BNF_EXTENT_PARTS && value != plan->carried[0].value)
             answer = leave(fold, plan, value, &mark, err);
         if (answer)
@@ -316,7 +338,8 @@ static bnf_id next_forward(const struct bnf_fold *fold, struct bnf_plan *plan)
 {
     const struct bnf_graph *g = fold->graph;
     bnf_id best = BNF_NONE;
-    for (size_t i = 0; i < plan->carried_count; i++) {
+    skip_asked(plan);
+    for (size_t i = plan->carried_open; i < plan->carried_count; i++) {
         struct bnf_carried *c = &plan->carried[i];
         bool open = false;
         for (bnf_id use = g->values[c->value].first_use; !c->asked && use != BNF_NONE; use = g->uses[use].next) {
@@ -360,7 +383,9 @@ int bnf_walk_forward(struct bnf_fold *fold, struct bnf_plan *plan, struct bnf_er
             return bnf_fail_memory(err);
         struct mark before = mark_of(plan);
         const struct bnf_rule *rule = bnf_rule_find(fold->graph, node);
-        int answer = check_node(fold, plan, node, rule);
+        int answer = check_patience(fold, plan);
+        if (!answer)
+            answer = check_node(fold, plan, node, rule);
         if (!answer)
             answer = rule->forward(fold, plan, node, err);
         if (!answer)

@@ -2,7 +2,9 @@
 
 #include "graph/attr.h"
 #include "graph/calls.h"
+#include "onnx/schema.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -210,16 +212,55 @@ static const char *name_of(const Onnx__NodeProto *proto)
     return proto->name && *proto->name ? proto->name : proto->n_output ? proto->output[0] : "";
 }
 
+/* *twin: the first name that is there twice, or NULL. BNF_ENOMEM. */
+static int find_twin(Onnx__AttributeProto *const *attributes, size_t count, const char **twin)
+{
+    enum { few = 16 };
+    struct bnf_names names = {0};
+    int status = BNF_OK;
+    *twin = NULL;
+    for (size_t i = 1; i < count && count <= few && !*twin; i++)
+        for (size_t k = 0; k < i; k++)
+            if (attributes[i]->name && attributes[k]->name && strcmp(attributes[i]->name, attributes[k]->name) == 0)
+                *twin = attributes[i]->name;
+    for (size_t i = 0; i < count && count > few && !*twin && !status; i++) {
+        const char *name = attributes[i]->name;
+        size_t before = names.count;
+        if (name && bnf_names_add(&names, name) == BNF_NONE)
+            status = BNF_ENOMEM;
+        else if (name && names.count == before)
+            *twin = name;
+    }
+    bnf_names_free(&names);
+    return status;
+}
+
+/* What runtimes do with an attribute that is given twice differs. */
+static int check_attributes(
+    const struct bnf_graph *g, bnf_id scope, const Onnx__NodeProto *proto, struct bnf_err *err)
+{
+    char where[320], wrong[200];
+    if (bnf_attr_misfits(proto, wrong, sizeof wrong))
+        return bnf_fail(err, BNF_EINPUT, "%snode '%.200s': %s", place(g, scope, where, sizeof where),
+            name_of(proto), wrong);
+    const char *twin;
+    if (find_twin(proto->attribute, proto->n_attribute, &twin))
+        return bnf_fail_memory(err);
+    if (twin)
+        return bnf_fail(err, BNF_EINPUT, "%snode '%.200s': attribute '%.64s' is there twice",
+            place(g, scope, where, sizeof where), name_of(proto), twin);
+    return BNF_OK;
+}
+
 static int add_node(struct bnf_graph *g, bnf_id scope, Onnx__NodeProto *proto, struct bnf_err *err)
 {
     char where[320];
     if (!proto->op_type || !*proto->op_type)
         return bnf_fail(
             err, BNF_EINPUT, "%snode '%.200s' has no operator", place(g, scope, where, sizeof where), name_of(proto));
-    char wrong[200];
-    if (bnf_attr_misfits(proto, wrong, sizeof wrong))
-        return bnf_fail(err, BNF_EINPUT, "%snode '%.200s': %s", place(g, scope, where, sizeof where),
-            name_of(proto), wrong);
+    int status = check_attributes(g, scope, proto, err);
+    if (status)
+        return status;
     if (proto->n_input > UINT32_MAX / 2 || proto->n_output > UINT32_MAX / 2 ||
         g->use_count + proto->n_input >= BNF_NONE || g->out_count + proto->n_output >= BNF_NONE)
         return bnf_fail(err, BNF_ELIMIT, "the graph has more than 4294967294 inputs or outputs of nodes");
@@ -239,7 +280,7 @@ static int add_node(struct bnf_graph *g, bnf_id scope, Onnx__NodeProto *proto, s
     for (size_t i = 0; i < proto->n_output; i++) {
         bnf_id value = BNF_NONE;
         if (*proto->output[i]) {
-            int status = add_value(g, scope, proto->output[i], &value, err);
+            status = add_value(g, scope, proto->output[i], &value, err);
             if (status)
                 return status;
             g->values[value].producer = node;
@@ -385,6 +426,33 @@ static int resolve_inputs(struct bnf_graph *g, struct bnf_err *err)
     return BNF_OK;
 }
 
+/* An operator set is of one version. That it is named twice does no harm. */
+static int check_imports(const struct bnf_scope *scope, struct bnf_err *err)
+{
+    enum { most_imports = 1000 };
+    if (scope->import_count > most_imports)
+        return bnf_fail(err, BNF_ELIMIT, "%zu operator sets are imported, allowed are %d", scope->import_count,
+            (int)most_imports);
+    for (size_t i = 0; i < scope->import_count; i++) {
+        const char *domain = scope->import[i]->domain ? scope->import[i]->domain : "";
+        int64_t first = bnf_scope_import(scope, domain), version = scope->import[i]->version;
+        if (first != version)
+            return bnf_fail(err, BNF_EINPUT, "operator set '%.200s' is imported in version %" PRId64 " and in version %" PRId64,
+                *domain ? domain : "ai.onnx", first, version);
+    }
+    return BNF_OK;
+}
+
+/* A function may have an operator's name, but which of them a node means each runtime decides for itself. */
+static int check_function(const struct bnf_scope *scope, struct bnf_err *err)
+{
+    const Onnx__FunctionProto *function = scope->function;
+    if (function->name && is_default_domain(function->domain) &&
+        bnf_schema_version(function->name, BNF_SCHEMA_NEWEST) != 0)
+        return bnf_fail(err, BNF_EINPUT, "function '%.200s' has the name of a standard operator", function->name);
+    return check_imports(scope, err);
+}
+
 static int add_functions(struct bnf_graph *g, struct bnf_err *err)
 {
     Onnx__ModelProto *proto = g->model->proto;
@@ -400,6 +468,9 @@ static int add_functions(struct bnf_graph *g, struct bnf_err *err)
             .import = function->opset_import,
             .import_count = function->n_opset_import};
         s->opset = bnf_scope_import(s, "");
+        int status = check_function(s, err);
+        if (status)
+            return status;
     }
     return BNF_OK;
 }
@@ -421,7 +492,9 @@ static int build(struct bnf_graph *g, struct bnf_err *err)
     main->opset = bnf_scope_import(main, "");
     if (main->opset == 0 && proto->n_opset_import == 0)
         main->opset = 1; /* IR versions 1 and 2 have no imports and mean the first operator set */
-    int status = add_functions(g, err);
+    int status = check_imports(main, err);
+    if (!status)
+        status = add_functions(g, err);
     for (bnf_id scope = 0; !status && scope < g->scope_count; scope++) /* grows while it is walked */
         status = define(g, scope, err);
     for (bnf_id scope = 0; !status && scope < g->scope_count; scope++)

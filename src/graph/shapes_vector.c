@@ -14,7 +14,8 @@ static int output_dtype(const struct bnf_op *op)
     return value == BNF_NONE ? 0 : op->all->graph->values[value].shape.dtype;
 }
 
-/* A result as it would be stored: rounded to a float type, truncated to an integer one. */
+/* A result as it would be stored: rounded to a float type, truncated to an integer one. What does not fit into int32 is
+ * unknown: some programs wrap it, others do not. */
 static struct bnf_element stored(int dtype, double number)
 {
     if (dtype == BNF_DTYPE_BOOL)
@@ -23,6 +24,8 @@ static struct bnf_element stored(int dtype, double number)
         number = bnf_round(dtype, number);
     else
         number = trunc(number);
+    if (dtype == BNF_DTYPE_INT32 && !(number >= INT32_MIN && number <= INT32_MAX))
+        return unknown;
     return bnf_element_number(number);
 }
 
@@ -33,9 +36,10 @@ void bnf_elements_copy(const struct bnf_op *op)
     int dtype = output_dtype(op);
     if (!bnf_op_vector(op, 0, &in))
         return;
+    bool cast = op->all->graph->values[bnf_node_input(op->all->graph, op->node, 0)].shape.dtype != dtype;
     for (size_t i = 0; i < in.count; i++) {
         struct bnf_element *e = &in.items[i];
-        if (e->symbol == 0 && fabs(e->number) < 9e15)
+        if (e->symbol == 0 && (cast || fabs(e->number) < 9e15)) /* the largest of all often stands for the end */
             *e = stored(dtype, e->number);
         else if (e->symbol != 0 && dtype == BNF_DTYPE_BOOL)
             *e = unknown;

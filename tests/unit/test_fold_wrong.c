@@ -25,6 +25,15 @@ static const struct foldcase cases[] = {
         "c = Conv(x, W); y = Mul(c, k)\n", ""},
     {"a constant that widens the layer's result", "in x float 2,3,5,5; out y; init W float 1,3,1,1 rand\n"
         "init k float 4,1,1 rand; c = Conv(x, W); y = Mul(c, k)\n", ""},
+    {"a constant that gives an activation its channels", "in x float 2,1,5,5; out y; init k float 1,4,1,1 rand\n" BN(4)
+        "r = Relu(x); c = Add(r, k)\n" NORM, "y lowered broadcast"},
+    {"a constant that may give a value its channels", "in x float 2,C,5,5; out y; init k float 1,4,1,1 rand\n" BN(4)
+        "r = Relu(x); c = Sub(k, r)\n" NORM, "y lowered broadcast", {0}, true},
+    {"a constant that gives a constant its channels, where extents are read", "in x float 2,1,5,5; out y; out z\n"
+        "init a float 1,1,5,5 rand; init k float 1,4,1,1 rand\n" BN(4) "r = Mul(x, a); z = Shape(r); c = Add(r, k)\n" NORM,
+        "y lowered broadcast", {0}, true},
+    {"the same, and a shift alone stops at the constant", "in x float 2,1,5,5; out y; init k float 1,4,1,1 rand\n"
+        "init h float 4,1,1 rand; r = Relu(x); c = Add(r, k); y = Sub(c, h)\n", "y folded back c"},
     {"a constant of higher rank", "in x float 3,4; out y; init W float 4,4 rand; init k float 2,1,4 rand\n"
         "c = MatMul(x, W); y = Mul(c, k)\n", ""},
     {"operator set 6: [C] with axis=1 is axis 1", "opset 6; in x float 2,3,5,5; out y; init W float 4,3,1,1 rand\n"

@@ -123,6 +123,15 @@ static void test_malformed(void **state)
             " out e; e = Neg(p)\n}\n", "body 'then_branch' of node 'z': node 't': input 0 'q' is not defined anywhere"},
         {"an attribute of another type", "in x float 2,2; out y; y = Transpose(x) perm=1\n",
             "node 'y': attribute 'perm' is an integer, not integers"},
+        {"an attribute twice", "in x float 2,2; out y; y = Softmax(x) axis=1 axis=0\n", "node 'y': attribute 'axis' is there twice"},
+        {"one of many attributes twice", "opset f 1; in x float 2,2; out y; y = f.F(x) a=1 b=1 c=1 d=1 e=1 f=1 g=1 h=1 i=1 j=1 k=1 "
+            "l=1 m=1 n=1 o=1 p=1 q=1 r=1 i=2\n", "node 'y': attribute 'i' is there twice"},
+        {"two versions of an operator set", "opset ai.onnx 11; in x float 2; out y; y = Relu(x)\n",
+            "operator set 'ai.onnx' is imported in version 13 and in version 11"},
+        {"two versions of a function's operator set", "opset f 1; in x float 2; out y; function f.F(a) { opset g 1; opset g 2; out r\n"
+            " r = Relu(a) }\ny = f.F(x)\n", "operator set 'g' is imported in version 1 and in version 2"},
+        {"a function with an operator's name", "in x float 2; out y; function ai.onnx.Relu(a) { out r; r = Neg(a) }\n"
+            "y = Relu(x)\n", "function 'Relu' has the name of a standard operator"},
         {"a function that calls itself", "opset f 1; in x float 2; out y; function f.F(a) { opset f 1; out r; r = f.F(a) }\n"
             "y = f.F(x)\n", "function 'F' calls itself, or one that does"},
         {"functions that call each other", "opset f 1; in x float 2; out y; function f.F(a) { opset f 1; out r; r = f.G(a) }\n"
