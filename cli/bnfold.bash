@@ -26,7 +26,12 @@ _bnfold()
     done
     case $previous in
     --leftover) mapfile -t COMPREPLY < <(compgen -W 'auto conv mul-add keep' -- "$word"); return ;;
-    --check) mapfile -t COMPREPLY < <(compgen -W 'proof,run proof none' -- "$word"); return ;;
+    --check)
+        local how='proof,run proof none'
+        [[ $command == check ]] && how='proof,run proof'
+        mapfile -t COMPREPLY < <(compgen -W "$how" -- "$word")
+        return
+        ;;
     --match) mapfile -t COMPREPLY < <(compgen -W 'name position' -- "$word"); return ;;
     --color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$word"); return ;;
     --external-data) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$word"); return ;;

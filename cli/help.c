@@ -1,6 +1,28 @@
 #include "cli.h"
 
 #include <stdio.h>
+#include <string.h>
+
+/* What an option means to one command only. */
+static const struct {
+    enum bnf_cli_command command;
+    const char *name, *choices, *help;
+} others[] = {
+    {BNF_CLI_CHECK, "check", "proof,run|proof", "how to tell"},
+    {BNF_CLI_RUN, "output", NULL, "a .npz file with the outputs; '-': standard output"},
+    {BNF_CLI_RUN, "samples", NULL, "run on N made-up inputs (default 1)"},
+};
+
+static struct bnf_cli_option option_of(enum bnf_cli_command command, const struct bnf_cli_option *option)
+{
+    struct bnf_cli_option own = *option;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i].command == command && strcmp(others[i].name, option->name) == 0) {
+            own.choices = others[i].choices;
+            own.help = others[i].help;
+        }
+    return own;
+}
 
 static void print_option(const struct bnf_cli_option *option)
 {
@@ -33,9 +55,11 @@ int bnf_cli_print_help(enum bnf_cli_command command)
         return 0;
     }
     printf("usage: bnfold %s\n%s\n\n", bnf_cli_command_usage(command), bnf_cli_command_summary(command));
-    for (size_t i = 0; bnf_cli_option(i); i++)
-        if (bnf_cli_option(i)->commands & 1u << command)
-            print_option(bnf_cli_option(i));
+    for (size_t i = 0; bnf_cli_option(i); i++) {
+        struct bnf_cli_option option = option_of(command, bnf_cli_option(i));
+        if (option.commands & 1u << command)
+            print_option(&option);
+    }
     return 0;
 }
 

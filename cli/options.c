@@ -10,7 +10,7 @@
 
 enum { MOST_THREADS = 1024 };
 
-enum kind { FLAG, TEXT, CHOICE, COUNT, NUMBER, SIZE, REAL, LIST };
+enum kind { FLAG, TEXT, CHOICE, COUNT, NUMBER, SIZE, REAL, TOLERANCE, LIST };
 
 /* How an option is stored: which member of the settings, and of what type. */
 struct slot {
@@ -195,8 +195,17 @@ static int store(struct bnf_cli_settings *settings, size_t index, const char *va
         memcpy(member, &number, sizeof number);
         return 0;
     }
+    case TOLERANCE: {
+        double number = strtod(value, &end);
+        if (end == value || *end || !isfinite(number) || number < 0)
+            return bnf_cli_fail("'--%s' is '%s', allowed: a number from 0", option->name, value);
+        memcpy(member, &number, sizeof number);
+        return 0;
+    }
     case LIST: {
         struct bnf_cli_patterns *list = (void *)member;
+        if (!*value)
+            return bnf_cli_fail("'--%s' is empty", option->name);
         if (list->count == BNF_CLI_PATTERNS)
             return bnf_cli_fail("'--%s' is given more than %d times", option->name, BNF_CLI_PATTERNS);
         list->pattern[list->count++] = value;
@@ -278,6 +287,36 @@ static int read_argument(struct reader *reader)
     return 0;
 }
 
+/* What asks for something that will not be done without a run, or without any check, or beside real inputs. Numbers that
+ * merely have nothing to act on (--samples, --rtol …) harm nobody. */
+static const char *const for_runs[] = {"require-run", "save-failing", "data", NULL};
+static const char *const for_checks[] = {"heal", "keep-failed", NULL};
+static const char *const for_made_up[] = {"dim", NULL};
+
+/* The first of these options that is given, or NULL. */
+static const char *first_given(const struct reader *reader, const char *const *names)
+{
+    for (; *names; names++)
+        for (size_t i = 0; i < OPTIONS; i++)
+            if (reader->seen[i] && strcmp(options[i].name, *names) == 0)
+                return *names;
+    return NULL;
+}
+
+static int check_combinations(const struct reader *reader)
+{
+    const struct bnf_cli_settings *settings = reader->settings;
+    enum { PROOF_AND_RUN, PROOF, NONE };
+    const char *idle = settings->check == NONE ? first_given(reader, for_checks) : NULL;
+    if (idle)
+        return bnf_cli_fail("'--%s' needs '--check=proof,run' or '--check=proof'", idle);
+    idle = settings->check != PROOF_AND_RUN ? first_given(reader, for_runs) : NULL;
+    if (idle)
+        return bnf_cli_fail("'--%s' needs '--check=proof,run'", idle);
+    idle = settings->data ? first_given(reader, for_made_up) : NULL;
+    return idle ? bnf_cli_fail("'--%s' is for made-up inputs, '--data' gives real ones", idle) : 0;
+}
+
 static int check_options(const struct reader *reader)
 {
     const struct bnf_cli_settings *settings = reader->settings;
@@ -287,13 +326,7 @@ static int check_options(const struct reader *reader)
                 "'--%s' is no option of '%s'", options[i].name, commands[settings->command].name);
     if (settings->quiet && settings->verbose)
         return bnf_cli_fail("'--quiet' and '--verbose' exclude each other");
-    if (settings->check != 0 && settings->require_run)
-        return bnf_cli_fail("'--require-run' needs '--check=proof,run'");
-    if (settings->check != 0 && settings->save_failing)
-        return bnf_cli_fail("'--save-failing' needs '--check=proof,run'");
-    if (settings->data && settings->dims.count)
-        return bnf_cli_fail("'--dim' is for made-up inputs, '--data' gives real ones");
-    return 0;
+    return check_combinations(reader);
 }
 
 static int check_arguments(const struct reader *reader)
@@ -318,7 +351,7 @@ static int check_arguments(const struct reader *reader)
 int bnf_cli_parse(int argc, char **argv, struct bnf_cli_settings *settings)
 {
     struct reader reader = {.settings = settings, .argv = argv, .argc = argc, .at = 1};
-    *settings = (struct bnf_cli_settings){.command = BNF_CLI_FOLD};
+    *settings = (struct bnf_cli_settings){.command = BNF_CLI_FOLD, .rtol = -1, .atol = -1};
     for (; reader.at < argc; reader.at++) {
         const char *argument = argv[reader.at];
         int status = 0;

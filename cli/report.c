@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <float.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,16 @@ int bnf_cli_fail_job(const struct bnfold_error *error)
 {
     (void)bnf_cli_fail("%s", error->text);
     return error->exit_status;
+}
+
+/* Where no tolerance is given but 0, outputs have to be the same. To the library two zeros are no limit at all, but this
+ * times a number is less than the distance to its neighbours. */
+static double relative_tolerance(const struct bnf_cli_settings *settings)
+{
+    bool given = settings->rtol >= 0 || settings->atol >= 0;
+    if (given && settings->rtol <= 0 && settings->atol <= 0)
+        return DBL_TRUE_MIN;
+    return settings->rtol > 0 ? settings->rtol : 0;
 }
 
 struct bnfold_options bnf_cli_options(const struct bnf_cli_settings *settings)
@@ -54,8 +65,8 @@ struct bnfold_options bnf_cli_options(const struct bnf_cli_settings *settings)
         .dims = settings->dims.count ? settings->dims.pattern : NULL,
         .data = settings->data,
         .save_failing = settings->save_failing,
-        .rtol = settings->rtol,
-        .atol = settings->atol,
+        .rtol = relative_tolerance(settings),
+        .atol = settings->atol > 0 ? settings->atol : 0,
         .precision = (enum bnfold_precision)settings->precision,
         .taps = settings->taps.count ? settings->taps.pattern : NULL,
     };

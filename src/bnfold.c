@@ -5,6 +5,7 @@
 
 #include "base/threads.h"
 #include "check/feeds.h"
+#include "check/spare.h"
 #include "graph/shapes.h"
 #include "heal.h"
 #include "onnx/layout.h"
@@ -12,6 +13,7 @@
 #include "output.h"
 #include "report/report.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -131,7 +133,10 @@ static int load(struct job *job, struct bnf_err *err)
     if (!status && job->path)
         status = bnf_output_side_is_taken(job->path, job->input, &job->model, &job->side_is_taken, err);
     if (!status && job->path)
-        status = bnf_output_spare_input(job->path, job->input, &job->model, job->options->in_place, err);
+        status = bnf_output_spare_input(job->path, job->input, &job->model,
+            job->options->in_place ? NULL : "; --in-place replaces it", err);
+    if (!status && job->path)
+        status = bnf_spare_data(job->path, job->options->data, err);
     if (!status)
         status = describe(job->report, &job->report->model, &job->model, job->input, err);
     if (!status)
@@ -163,6 +168,8 @@ static int fold(struct job *job, struct bnf_err *err)
     double start = now();
     int status = about(bnf_fold_model(&job->graph, &how, &job->result, err), err, "fold", job->input);
     if (!status)
+        status = bnf_heal_explain(report, &job->result, err);
+    if (!status)
         status = bnf_report_sites(report, &job->result, &job->graph, err);
     if (status)
         return status;
@@ -171,6 +178,32 @@ static int fold(struct job *job, struct bnf_err *err)
     report->strict_failed = options->strict && report->batchnorms.kept > 0;
     report->seconds.fold = now() - start;
     return BNF_OK;
+}
+
+/* A pattern that matches nothing is a name mistyped as often as one that was folded before: no error. */
+static int warn_of_patterns(struct job *job, const char *option, const char *const *patterns, struct bnf_err *err)
+{
+    int status = BNF_OK;
+    for (; patterns && *patterns && !status; patterns++) {
+        bool found = false;
+        for (size_t i = 0; i < job->result.site_count && !found; i++)
+            found = fnmatch(*patterns, job->result.sites[i].name, 0) == 0;
+        if (!found)
+            status = bnf_report_warn(job->report, err, "'%s=%.300s' matches no BatchNormalization or decomposed affine",
+                option, *patterns);
+    }
+    return status;
+}
+
+/* Up to 64 u the proof itself tells which weights are not near. A limit beyond that may let everything pass. */
+static int warn_of_limit(struct bnfold_report *report, const struct bnfold_options *options, struct bnf_err *err)
+{
+    if (options->check == BNFOLD_CHECK_NONE || !(options->max_u > 64))
+        return BNF_OK;
+    return bnf_report_warn(report, err,
+        "'--max-u=%g' lets weights pass that rounding does not explain: those of type float may be %.2g times their "
+        "size off",
+        options->max_u, options->max_u * 0x1p-24);
 }
 
 /* An output that holds the input's bytes. */
@@ -400,6 +433,12 @@ static int run(struct job *job, enum bnf_command command, struct bnf_err *err)
     int status = load(job, err);
     if (!status)
         status = fold(job, err);
+    if (!status)
+        status = warn_of_patterns(job, "--only", job->options->only, err);
+    if (!status)
+        status = warn_of_patterns(job, "--skip", job->options->skip, err);
+    if (!status)
+        status = warn_of_limit(job->report, job->options, err);
     if (status || command == BNF_COMMAND_PLAN || job->report->strict_failed)
         return status;
     status = write_folded(job, err);
@@ -472,6 +511,8 @@ int bnfold_check(const char *reference, const char *candidate, const struct bnfo
         status = load_side(&models[1], candidate, NULL, mine, &mine->candidate, &err);
     struct comparison c = {
         .reference = &models[0], .candidate = &models[1], .path = candidate, .foreign = true};
+    if (!status)
+        status = warn_of_limit(mine, options, &err);
     if (!status) {
         mine->seconds.load = now() - start;
         status = compare(mine, options, &c, &err);
@@ -490,7 +531,7 @@ int bnfold_convert(
     uint64_t written;
     int status = open_model(&model, input, &err);
     if (!status)
-        status = bnf_output_spare_input(output, input, &model, false, &err);
+        status = bnf_output_spare_input(output, input, &model, "", &err);
     bool taken;
     if (!status)
         status = bnf_output_side_is_taken(output, input, &model, &taken, &err);

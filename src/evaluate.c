@@ -4,11 +4,13 @@
 #include "base/machine.h"
 #include "base/threads.h"
 #include "check/feeds.h"
+#include "check/spare.h"
 #include "eval/eval.h"
 #include "eval/feed.h"
 #include "graph/shapes.h"
 #include "onnx/npy.h"
 #include "opset.h"
+#include "output.h"
 
 #include <fnmatch.h>
 #include <inttypes.h>
@@ -62,16 +64,29 @@ static int choose_values(struct evaluation *e, const struct bnfold_options *opti
     return BNF_OK;
 }
 
-static int prepare(
-    struct evaluation *e, const char *path, const struct bnfold_options *options, struct bnf_err *err)
+/* Loads the model. What is read must not be what is written. */
+static int load(struct evaluation *e, const char *path, const char *output, const struct bnfold_options *options,
+    struct bnf_err *err)
+{
+    int status = bnf_model_load(&e->model, path, err);
+    if (!status && output)
+        status = bnf_output_spare_input(output, path, &e->model, "", err);
+    if (!status && output)
+        status = bnf_spare_data(output, options->data, err);
+    return status;
+}
+
+static int prepare(struct evaluation *e, const char *path, const char *output, const struct bnfold_options *options,
+    struct bnf_err *err)
 {
     unsigned threads = options->threads ? options->threads : bnf_thread_count();
     e->how = (struct bnf_run_options){.samples = options->samples || options->data ? options->samples : 1,
         .seed = options->seed,
         .dims = options->dims,
         .data = options->data,
+        .memory = options->max_memory,
         .threads = threads};
-    int status = bnf_model_load(&e->model, path, err);
+    int status = load(e, path, output, options, err);
     if (!status)
         status = e->model.proto->graph ? bnf_graph_build(&e->graph, &e->model, err)
                                        : bnf_fail(err, BNF_EINPUT, "the model has no graph");
@@ -107,6 +122,18 @@ static int run_sample(struct evaluation *e, size_t sample, struct bnf_err *err)
         bnf_array_drop(&e->eval.budget, arrays[i]);
     bnf_free(arrays);
     return status;
+}
+
+/* Names the limit of the run where it was that one, and not the machine's, that memory met. */
+static int name_limit(
+    int status, const struct evaluation *e, const struct bnfold_options *options, struct bnf_err *err)
+{
+    if (status != BNF_ENOMEM || !e->eval.budget.exhausted)
+        return status;
+    return bnf_fail(err, status,
+        options->max_memory ? "the run needs more than the %zu bytes of --max-memory"
+                            : "the run needs more than %zu bytes, three quarters of the machine's memory",
+        e->eval.budget.limit);
 }
 
 /* ---- printing ---- */
@@ -194,7 +221,7 @@ int bnfold_run(const char *model, const char *output, const struct bnfold_option
     struct bnf_err err = {0};
     struct evaluation e = {.eval = {0}};
     bnf_arena_init(&e.arena, 0);
-    int status = prepare(&e, model, options, &err);
+    int status = prepare(&e, model, output, options, &err);
     bool engine = false;
     if (!status) {
         e.tensors = bnf_arena_alloc(&e.arena, e.given_count * e.feeds.samples, sizeof *e.tensors);
@@ -204,6 +231,7 @@ int bnfold_run(const char *model, const char *output, const struct bnfold_option
         status = run_sample(&e, sample, &err);
         while (status == BNF_EINPUT && sample == 0 && bnf_feeds_retry(&e.feeds, sample))
             status = run_sample(&e, sample, &err);
+        status = name_limit(status, &e, options, &err);
         if (!status) {
             status = give(&e, sample, model, output, stream, &err);
             engine = status && *e.eval.blocked;

@@ -124,6 +124,29 @@ static int choose(struct bnf_heal *heal, const struct bnf_graph *graph, struct b
     return status;
 }
 
+static bool is_healed(const struct bnfold_report *report, const char *name)
+{
+    for (size_t i = 0; i < report->healed_count; i++)
+        if (strcmp(report->healed[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+int bnf_heal_explain(struct bnfold_report *report, struct bnf_fold_result *result, struct bnf_err *err)
+{
+    for (size_t i = 0; i < result->site_count; i++) {
+        struct bnf_site *site = &result->sites[i];
+        if (site->reason != BNF_REASON_NOT_SELECTED || !is_healed(report, site->name))
+            continue;
+        site->reason = BNF_REASON_HEALED;
+        site->detail = bnf_arena_format(&report->arena,
+            "--heal left '%s' as it was, since a fold with it did not pass the check", site->name);
+        if (!site->detail)
+            return bnf_fail_memory(err);
+    }
+    return BNF_OK;
+}
+
 int bnf_heal_choose(struct bnf_heal *heal, const struct bnf_graph *graph, struct bnfold_report *report, bool *more,
     struct bnf_err *err)
 {

@@ -19,6 +19,10 @@ int bnf_heal_begin(struct bnf_heal *heal, const char *const *skip, struct bnf_er
 int bnf_heal_choose(struct bnf_heal *heal, const struct bnf_graph *graph, struct bnfold_report *report, bool *more,
     struct bnf_err *err);
 
+/* Gives the sites of a fold that the report notes as left alone their true reason: it was not the user who skipped
+ * them. BNF_ENOMEM. */
+int bnf_heal_explain(struct bnfold_report *report, struct bnf_fold_result *result, struct bnf_err *err);
+
 void bnf_heal_end(struct bnf_heal *heal);
 
 #endif

@@ -65,7 +65,7 @@ static int spare_side_file(void *context, Onnx__TensorProto *tensor, struct bnf_
 }
 
 int bnf_output_spare_input(
-    const char *path, const char *input_path, struct bnf_model *input, bool in_place, struct bnf_err *err)
+    const char *path, const char *input_path, struct bnf_model *input, const char *way_out, struct bnf_err *err)
 {
     struct neighbour neighbour = {.input_path = input_path, .path = path};
     if (is_stream(path) || stat(path, &neighbour.output) != 0)
@@ -73,8 +73,8 @@ int bnf_output_spare_input(
     struct stat in;
     bool is_input = is_stream(input_path) ? fstat(STDIN_FILENO, &in) == 0 && same_file(&in, &neighbour.output)
                                           : bnf_map_is(&input->map, path);
-    if (is_input && !in_place)
-        return bnf_fail(err, BNF_EUSAGE, "'%s' is the input; --in-place replaces it", path);
+    if (is_input && way_out)
+        return bnf_fail(err, BNF_EUSAGE, "'%s' is the input%s", path, way_out);
     if (is_stream(input_path))
         return BNF_OK;
     int status = bnf_visit_tensors(input->proto, spare_side_file, &neighbour, err);
@@ -151,7 +151,7 @@ int bnf_output_side_is_taken(
         return BNF_OK;
     char *side = side_of(path);
     struct bnf_err why = {0};
-    int status = side ? bnf_output_spare_input(side, input_path, input, false, &why) : bnf_fail_memory(&why);
+    int status = side ? bnf_output_spare_input(side, input_path, input, "", &why) : bnf_fail_memory(&why);
     bnf_free(side);
     *taken = status == BNF_EUSAGE;
     return status && !*taken ? bnf_fail(err, status, "%s", why.text) : BNF_OK;

@@ -29,9 +29,10 @@ struct bnf_placing {
 /* The format that a path asks for: JSON for .json, ONNX for all else, `input`'s for "-". */
 enum bnf_format bnf_output_format(const char *path, enum bnf_format input);
 
-/* Refuses a path that is the input or one of its side files, through whatever links. BNF_EUSAGE. */
+/* Refuses a path that is the input or one of its side files, through whatever links. `way_out` ends the sentence about the
+ * input, and NULL lets that one be replaced. BNF_EUSAGE. */
 int bnf_output_spare_input(
-    const char *path, const char *input_path, struct bnf_model *input, bool in_place, struct bnf_err *err);
+    const char *path, const char *input_path, struct bnf_model *input, const char *way_out, struct bnf_err *err);
 
 /* True when side files of the input cannot be found from the output: another folder, or a stream on either
  * side. */

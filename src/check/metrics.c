@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "eval/sequence.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -451,7 +452,7 @@ static const char *why_it_fails(
     if (m->beyond)
         return bnf_arena_format(arena,
             "%zu of %zu elements are further apart than --rtol=%g and --atol=%g allow", m->beyond,
-            to->compared, options->rtol, options->atol);
+            to->compared, options->rtol > DBL_TRUE_MIN ? options->rtol : 0, options->atol);
     return NULL;
 }
 

@@ -21,6 +21,17 @@ int bnf_runner_open(struct bnf_runner *r, int side, enum bnf_precision precision
     return status;
 }
 
+/* Why memory was out: the limit of the run, or the machine. */
+static const char *out_of_memory(const struct bnf_runner *r, const struct bnf_eval *eval, char *text, size_t size)
+{
+    if (!eval->budget.exhausted)
+        return "out of memory";
+    snprintf(text, size, r->options->memory ? "it needs more than the %zu bytes of --max-memory"
+                                            : "it needs more than %zu bytes, three quarters of the machine's memory",
+        eval->budget.limit);
+    return text;
+}
+
 /* A run that ends early is no failure of the check. */
 static int run_into_trouble(struct bnf_runner *r, int side, size_t sample, int status, const char *text)
 {
@@ -36,12 +47,12 @@ int bnf_runner_run(struct bnf_runner *r, int side, struct bnf_eval *eval, size_t
     size_t inputs = r->graph[BNF_RUN_REF].scopes[0].input_count, own = r->graph[side].scopes[0].input_count;
     struct bnf_array **arrays = bnf_alloc(inputs, sizeof *arrays), **feeds = bnf_alloc(own, sizeof *feeds);
     struct bnf_err local = {0};
+    char text[128];
     int status = arrays && feeds ? BNF_OK : bnf_fail_memory(err);
     if (!status)
         status = bnf_feeds_make(&r->feeds, sample, eval->precision, &eval->budget, arrays, &local);
     if (status == BNF_ENOMEM && arrays && feeds)
-        status =
-            run_into_trouble(r, side, sample, BNF_ENOMEM, "the inputs take more memory than may be used");
+        status = run_into_trouble(r, side, sample, BNF_ENOMEM, out_of_memory(r, eval, text, sizeof text));
     else if (status && local.text[0])
         status = bnf_fail(err, status, "%s", local.text);
     for (size_t i = 0; i < inputs && !status && r->shake; i++) {
@@ -58,7 +69,8 @@ int bnf_runner_run(struct bnf_runner *r, int side, struct bnf_eval *eval, size_t
                                                   : arrays[r->source[i]];
         status = bnf_eval_run(eval, feeds, &local);
         if (status)
-            status = run_into_trouble(r, side, sample, status, local.text);
+            status = run_into_trouble(
+                r, side, sample, status, status == BNF_ENOMEM ? out_of_memory(r, eval, text, sizeof text) : local.text);
     }
     for (size_t i = 0; arrays && i < inputs; i++)
         bnf_array_drop(&eval->budget, arrays[i]);

@@ -1,6 +1,7 @@
 /* What somebody needs to look into a failed run: the inputs, both models' outputs, and where it begins. */
 #define _POSIX_C_SOURCE 200809L
 #include "check/runner.h"
+#include "check/spare.h"
 #include "eval/feed.h"
 #include "graph/cut.h"
 #include "onnx/npy.h"
@@ -123,16 +124,14 @@ static int form_cut(struct bnf_runner *r, const struct bnf_cut *cut, const struc
 /* The path of a file in the folder, which must not be one that is read. */
 static int path_of(struct bnf_runner *r, const char *name, const char **path, struct bnf_err *err)
 {
-    const char *data = r->options->data;
-    struct stat here, there;
+    bool used = false;
     *path = bnf_arena_format(&r->arena, "%s/%s", r->options->save_failing, name);
     if (!*path)
         return bnf_fail_memory(err);
-    bool used = data && stat(*path, &here) == 0 && stat(data, &there) == 0 && here.st_dev == there.st_dev &&
-                here.st_ino == there.st_ino;
     for (int side = 0; side < 2; side++)
         used |= bnf_map_is(&r->graph[side].model->map, *path);
-    return used ? bnf_fail(err, BNF_EUSAGE, "'%.400s' is an input", *path) : BNF_OK;
+    return used ? bnf_fail(err, BNF_EUSAGE, "'%.400s' is an input", *path)
+                : bnf_spare_data(*path, r->options->data, err);
 }
 
 /* What is not written this time is not left over from another failure either. */

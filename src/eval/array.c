@@ -34,7 +34,8 @@ static size_t bytes_of(const struct bnf_array *a)
 
 static bool charge(struct bnf_budget *budget, size_t bytes)
 {
-    if (budget->limit && (bytes > budget->limit || budget->used > budget->limit - bytes))
+    budget->exhausted = budget->limit && (bytes > budget->limit || budget->used > budget->limit - bytes);
+    if (budget->exhausted)
         return false;
     budget->used += bytes;
     if (budget->used > budget->peak)

@@ -38,6 +38,7 @@ enum { bnf_spare_blocks = 24 };
  * time of a small network. */
 struct bnf_budget {
     size_t used, peak, limit; /* limit 0: none */
+    bool exhausted;           /* the limit, not the machine, was the reason of the last NULL */
     struct bnf_block_spare {
         void *data;
         size_t size;

@@ -32,10 +32,12 @@ static bool matches(const char *const *patterns, const char *name)
     return false;
 }
 
-static bool is_selected(const struct bnf_fold_options *options, const char *name)
+/* The option that leaves a site alone, or NULL. */
+static const char *left_alone_by(const struct bnf_fold_options *options, const char *name)
 {
-    bool wanted = !options->only || !*options->only || matches(options->only, name);
-    return wanted && !matches(options->skip, name);
+    if (matches(options->skip, name))
+        return "--skip";
+    return options->only && *options->only && !matches(options->only, name) ? "--only" : NULL;
 }
 
 /* ---- BatchNormalization ---- */
@@ -194,8 +196,9 @@ int bnf_site_read(struct bnf_fold *fold, size_t index, struct bnf_err *err)
 {
     struct bnf_site *site = &fold->sites[index];
     const struct bnf_graph *g = fold->graph;
-    if (!is_selected(fold->options, site->name))
-        return keep(fold, site, BNF_REASON_NOT_SELECTED, "--only or --skip leaves '%s' alone", site->name);
+    const char *option = left_alone_by(fold->options, site->name);
+    if (option)
+        return keep(fold, site, BNF_REASON_NOT_SELECTED, "%s leaves '%s' alone", option, site->name);
     if (site->kind == BNF_SITE_AFFINE)
         return BNF_ANSWER_YES;
     int answer = check_references(fold, site);

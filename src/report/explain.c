@@ -59,6 +59,7 @@ static const char *const examples[BNF_REASON_COUNT] = {
         "BatchNormalization(c, gamma, …) in a model-local function ConvBlock, of which gamma is an input",
     [BNF_REASON_EXTERNAL_DATA] = "conv.weight lies in 'weights.bin', which was not copied along",
     [BNF_REASON_NOT_SELECTED] = "--skip 'head.*' and a node 'head.bn'",
+    [BNF_REASON_HEALED] = "--heal --max-u 0.99, and folding 'head.bn' puts a weight 0.993 u off the exact one",
 };
 
 static const struct {

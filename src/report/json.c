@@ -242,6 +242,7 @@ static void build(struct writer *w, cJSON *root, const struct bnfold_report *rep
         model(w, root, "candidate", &report->candidate);
     model(w, root, "output", &report->output);
     sites(w, root, report);
+    strings(w, root, "warnings", report->warnings, report->warning_count);
     cJSON *healed = array(w, root, "healed");
     for (size_t i = 0; i < report->healed_count && !w->failed; i++) {
         cJSON *item = cJSON_CreateObject();

@@ -1,5 +1,7 @@
 #include "report/report.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 struct bnfold_report *bnf_report_new(enum bnf_command command)
@@ -161,6 +163,24 @@ int bnf_report_sites(struct bnfold_report *report, const struct bnf_fold_result 
     report->site_count = result->site_count;
     report->frozen = result->frozen;
     return ok ? BNF_OK : bnf_fail_memory(err);
+}
+
+int bnf_report_warn(struct bnfold_report *report, struct bnf_err *err, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    const char **list = bnf_arena_alloc(&report->arena, report->warning_count + 1, sizeof *list);
+    const char *warning = bnf_report_text(report, text);
+    if (!list || !warning)
+        return bnf_fail_memory(err);
+    if (report->warning_count)
+        memcpy(list, report->warnings, report->warning_count * sizeof *list);
+    list[report->warning_count++] = warning;
+    report->warnings = list;
+    return BNF_OK;
 }
 
 int bnf_report_healed(struct bnfold_report *report, const char *name, const char *why, struct bnf_err *err)

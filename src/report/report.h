@@ -96,6 +96,8 @@ struct bnfold_report {
     const char *saved[4];     /* their names; static */
     size_t saved_count;
     uint64_t seed;
+    const char **warnings; /* about the options: what they leave without effect, or let pass */
+    size_t warning_count;
     struct bnf_report_healed *healed;
     size_t healed_count;
     bool heal_tried; /* --heal was given */
@@ -115,6 +117,10 @@ const char *bnf_report_text(struct bnfold_report *report, const char *text);
  * in. BNF_ENOMEM. */
 int bnf_report_sites(struct bnfold_report *report, const struct bnf_fold_result *result,
     const struct bnf_graph *graph, struct bnf_err *err);
+
+/* Notes a warning about the job as a whole, one sentence. BNF_ENOMEM. */
+int bnf_report_warn(struct bnfold_report *report, struct bnf_err *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Notes a site that is left alone. BNF_ENOMEM. */
 int bnf_report_healed(struct bnfold_report *report, const char *name, const char *why, struct bnf_err *err);

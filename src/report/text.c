@@ -122,6 +122,11 @@ void bnf_report_print_text(const struct bnfold_report *report, int verbosity, bo
             title(&page, &report->candidate);
         else
             bnf_text_fold(&page, report);
+        for (size_t i = 0; i < report->warning_count; i++) {
+            bnf_page_label(&page, BNF_PAGE_YELLOW, "warning");
+            bnf_page_put(&page, report->warnings[i]);
+            bnf_page_end_line(&page);
+        }
         bnf_text_sites(&page, report, verbosity);
         for (size_t i = 0; i < report->healed_count; i++) {
             bnf_page_label(&page, BNF_PAGE_YELLOW, "healed");
