@@ -6,6 +6,7 @@
 #include "base/threads.h"
 #include "base/wide.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -191,6 +192,53 @@ int bnf_weights_compare(const struct bnf_core *layout, const struct bnf_weights 
         if (all[i].u > worst->u)
             *worst = all[i];
     bnf_free(all);
+    return BNF_OK;
+}
+
+/* ---- weights that are next to nothing ---- */
+
+double bnf_least_that_counts(int dtype)
+{
+    return fmax(bnf_dtype_tiny(dtype) * 0x1p-24, DBL_TRUE_MIN);
+}
+
+/* Sets `bit` for every output channel that has a weight of at least `least`. Looks no further than it must. */
+static void mark_channels(const struct bnf_core *layout, const struct bnf_weights *w, bool transposed, double least,
+    uint8_t bit, uint8_t *marks)
+{
+    double x[CHUNK];
+    size_t left = layout->out_channels, some;
+    for (size_t row = 0; row < layout->rows && left; row++)
+        for (size_t col = 0; col < layout->cols && left; col += some) {
+            size_t most = col ? CHUNK : 16, of_row = row % layout->row_channels;
+            some = layout->cols - col < most ? layout->cols - col : most;
+            if (layout->rows_out && marks[of_row] & bit)
+                break;
+            load(layout, w, transposed, row * layout->cols + col, some, x);
+            for (size_t i = 0; i < some; i++) {
+                size_t channel = layout->rows_out ? of_row : bnf_core_col_channel(layout, row, col + i);
+                bool first = !(fabs(x[i]) < least) && !(marks[channel] & bit);
+                marks[channel] |= first ? bit : 0;
+                left -= first;
+            }
+        }
+}
+
+int bnf_weights_vanish(const struct bnf_core *layout, const struct bnf_weights *ref, const struct bnf_weights *new,
+    bool transposed, size_t *channel)
+{
+    enum { in_ref = 1, in_new = 2 };
+    uint8_t *marks = bnf_alloc(layout->out_channels, 1);
+    *channel = SIZE_MAX;
+    if (!marks)
+        return BNF_ENOMEM;
+    mark_channels(layout, new, transposed, DBL_TRUE_MIN, in_new, marks);
+    if (memchr(marks, 0, layout->out_channels))
+        mark_channels(layout, ref, false, bnf_least_that_counts(layout->dtype), in_ref, marks);
+    for (size_t o = 0; o < layout->out_channels && *channel == SIZE_MAX; o++)
+        if (marks[o] == in_ref)
+            *channel = o;
+    bnf_free(marks);
     return BNF_OK;
 }
 

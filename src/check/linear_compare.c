@@ -117,6 +117,16 @@ static enum bnf_outcome not_finite(struct bnf_prover *p, const char *what)
     return BNF_UNKNOWN;
 }
 
+/* Half the smallest number is allowed on top of every weight: not for a channel of which nothing would be left. */
+static enum bnf_outcome compare_vanishing(struct bnf_prover *p, const struct bnf_core *layout,
+    const struct bnf_weights *ref, const struct bnf_weights *new, bool transposed)
+{
+    size_t channel;
+    if (bnf_weights_vanish(layout, ref, new, transposed, &channel))
+        return bnf_prover_fail(p, bnf_fail_memory(p->err));
+    return channel == SIZE_MAX ? BNF_EQUAL : bnf_vanishes(p, "output channel", channel, layout->dtype);
+}
+
 static enum bnf_outcome compare_weights(
     struct bnf_prover *p, const struct effective e[2], struct bnf_tally *tally)
 {
@@ -138,7 +148,7 @@ static enum bnf_outcome compare_weights(
         return bnf_prover_fail(p, bnf_fail_memory(p->err));
     tally->changed |= worst.u > 0;
     if (bnf_accept(p, dtype, tensors, worst.u, tally))
-        return BNF_EQUAL;
+        return compare_vanishing(p, ref, &e[0].weights, &new, transposed);
     if (!isfinite(worst.expected))
         return not_finite(p, "weight");
     say_weight(p, ref, &worst, limit);
@@ -533,7 +543,7 @@ static enum bnf_outcome compare_wrapped(struct bnf_prover *p, const struct bnf_c
             if (i)
                 bnf_core_unwrap(p, &p->side[side], arena, i == 2, &open[i][side]);
         }
-    if (open[1][0].unwrapped || open[1][1].unwrapped)
+    if (open[1][0].data != core[0].data || open[1][1].data != core[1].data)
         tries = 2;
     if (open[2][0].mixed || open[2][1].mixed)
         tries = 3;

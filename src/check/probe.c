@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "check/probe_cone.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -46,6 +47,7 @@ struct probe {
     const char *symbol[bnf_most_leaves][bnf_most_rank]; /* NULL: the extent is a number */
     const char *symbols[most_symbols];
     bool is_batch[most_symbols]; /* the first axis of some variable */
+    int64_t reach[most_symbols]; /* how many elements either cone looks into such an axis */
     size_t symbol_count;
     int dtype;
     struct bnf_tally tally;
@@ -106,6 +108,24 @@ static bool read_extents(struct probe *b, size_t variable)
     return !first;
 }
 
+/* Extents have to be above what the cones look at. */
+static bool read_reach(struct probe *b)
+{
+    struct bnf_reach reach[bnf_most_leaves];
+    for (int i = 0; i < 2 && b->symbol_count; i++) {
+        if (!bnf_cone_reach(b->p, &b->cone[i], reach))
+            return false;
+        for (size_t k = 0; k < b->cone[i].leaf_count; k++)
+            for (size_t axis = 0; axis < b->extents[b->cone[i].variable[k]].rank; axis++) {
+                const char *name = b->symbol[b->cone[i].variable[k]][axis];
+                for (size_t at = 0; name && at < b->symbol_count; at++)
+                    if (strcmp(b->symbols[at], name) == 0 && b->reach[at] < reach[k].of[axis])
+                        b->reach[at] = reach[k].of[axis];
+            }
+    }
+    return true;
+}
+
 /* The extent a symbol stands for: small for a batch, larger for what a window slides over, and another for
  * each. */
 static int64_t extent_of(const struct probe *b, const char *name, unsigned retry, unsigned turn)
@@ -113,11 +133,12 @@ static int64_t extent_of(const struct probe *b, const char *name, unsigned retry
     int64_t next = (int64_t)4 << retry;
     bool batch = true;
     for (size_t i = 0; i < b->symbol_count; i++) {
-        bool small = b->is_batch[i] && batch;
+        bool small = b->is_batch[i] && batch && b->reach[i] == 0;
+        int64_t extent = small ? 2 : next > b->reach[i] + 1 ? next : b->reach[i] + 2;
         batch &= !small;
         if (strcmp(b->symbols[i], name) == 0)
-            return (small ? 2 : next) + (int64_t)turn;
-        next += small ? 0 : 2;
+            return extent + (int64_t)turn;
+        next = small ? next : extent + 2;
     }
     return next;
 }
@@ -248,11 +269,30 @@ static enum seen compare_added(struct probe *b, struct bnf_array *const *zeros)
     return seen;
 }
 
+/* Notes which elements of the two results were other than zero, as far as that counts, in the first and the second bit. */
+static bool mark(struct probe *b, const struct bnf_trial trials[TRIALS], uint8_t **marks, size_t *count)
+{
+    for (int i = REF; i <= NEW; i++) {
+        struct bnf_trial *trial = (struct bnf_trial *)&trials[i];
+        const struct bnf_array *out = bnf_eval_value(&trial->eval, trial->graph.scopes[0].outputs[0]);
+        if (!*marks && !(*marks = bnf_alloc(*count = out->count, 1))) {
+            bnf_prover_fail(b->p, bnf_fail_memory(b->p->err));
+            return false;
+        }
+        const double least = i == REF ? bnf_least_that_counts(b->dtype) : DBL_TRUE_MIN, *x = out->data;
+        for (size_t k = 0; k < *count; k++)
+            (*marks)[k] |= (uint8_t)((fabs(x[k]) >= least) << i);
+    }
+    return true;
+}
+
 /* Every element of every variable alone is 1. */
 static enum seen compare_coefficients(struct probe *b, struct bnf_array *const *zeros)
 {
     struct bnf_trial trials[TRIALS];
     enum seen seen = open_trials(b, bnf_trial_linear, trials) ? SEEN_EQUAL : SEEN_NOTHING;
+    uint8_t *marks = NULL;
+    size_t count = 0;
     for (size_t v = 0; v < b->variables && seen == SEEN_EQUAL; v++)
         for (size_t i = 0; i < b->extents[v].count && seen == SEEN_EQUAL; i++) {
             double *element = (double *)zeros[v]->data + i;
@@ -260,8 +300,16 @@ static enum seen compare_coefficients(struct probe *b, struct bnf_array *const *
             b->beyond.element = i;
             *element = 1;
             seen = compare_runs(b, trials, zeros, zeros, b->cone[1].factors);
+            if (seen == SEEN_EQUAL && !mark(b, trials, &marks, &count))
+                seen = SEEN_NOTHING;
             *element = 0;
         }
+    const uint8_t *only_ref = seen == SEEN_EQUAL && marks ? memchr(marks, 1, count) : NULL;
+    if (only_ref) {
+        bnf_vanishes(b->p, "element", (size_t)(only_ref - marks), b->dtype);
+        seen = SEEN_TESTED;
+    }
+    bnf_free(marks);
     close_trials(trials);
     return seen;
 }
@@ -499,6 +547,7 @@ void bnf_probe_pair(struct bnf_prover *p, bnf_id ref, bnf_id new)
         bool fits = true;
         for (size_t i = 0; fits && i < b->variables; i++)
             fits = read_extents(b, i);
+        fits = fits && read_reach(b);
         enum seen seen = fits ? compare_cones(b, &retry) : SEEN_SHAPELESS;
         if (seen != SEEN_NOTHING && !p->status)
             settle(b, ref, new, before, seen, retry);

@@ -51,6 +51,14 @@ struct bnf_extents {
     int64_t dims[bnf_most_rank];
 };
 
+/* Per axis of a leaf: how many elements the cone looks into it. */
+struct bnf_reach {
+    int64_t of[bnf_most_rank];
+};
+
+/* Finds them for all leaves. False: no memory, or a constant cannot be read (p->status). */
+bool bnf_cone_reach(struct bnf_prover *p, const struct bnf_cone *cone, struct bnf_reach *reach);
+
 enum { bnf_trial_sizes = 1, bnf_trial_linear = 2 };
 
 /* A cone as a model of its own, ready to run. With bnf_trial_sizes all terms are replaced by their absolute

@@ -184,7 +184,8 @@ static void find_difference(struct bnf_prover *p, const char *output, const stru
     const struct bnf_graph *g = &p->side[BNF_REF].graph;
     const struct bnf_pair *root = bnf_root_cause(p, pair, true);
     size_t at = (size_t)(root - p->pairs);
-    enum bnf_proof_verdict verdict = pair->outcome == BNF_DIFFERENT ? BNF_PROOF_REFUTED : BNF_PROOF_UNPROVED;
+    bool refuted = pair->outcome == BNF_DIFFERENT && !p->vanished;
+    enum bnf_proof_verdict verdict = refuted ? BNF_PROOF_REFUTED : BNF_PROOF_UNPROVED;
     char node[512];
     if (seen[at])
         return;
@@ -199,9 +200,10 @@ static void find_difference(struct bnf_prover *p, const char *output, const stru
     bnf_find(p, verdict, g->values[ref].name,
         producer == BNF_NONE ? NULL : bnf_node_text(g, producer, node, sizeof node),
         root->note ? root->note_u : p->said_u, "%s%s%s%s",
-        root->note ? root->note
-        : p->said  ? p->said
-                   : "no reason is known",
+        p->vanished  ? p->vanished
+        : root->note ? root->note
+        : p->said    ? p->said
+                     : "no reason is known",
         direct ? "" : "; output '", direct ? "" : output,
         direct ? "" : "' depends on it");
 }

@@ -28,6 +28,15 @@ void bnf_say(struct bnf_prover *p, const char *format, ...)
         bnf_prover_fail(p, bnf_fail_memory(p->err));
 }
 
+enum bnf_outcome bnf_vanishes(struct bnf_prover *p, const char *what, size_t index, int dtype)
+{
+    if (!p->vanished)
+        p->vanished = bnf_arena_format(&p->proof->arena,
+            "all that is stored for %s %zu is 0, of exact numbers that are less than %s holds: the channel vanishes", what,
+            index, bnf_dtype_name(dtype));
+    return p->vanished ? BNF_UNKNOWN : bnf_prover_fail(p, bnf_fail_memory(p->err));
+}
+
 /* Dropout that passes its input on unchanged: what it does outside of training. */
 static bool is_inactive_dropout(const struct bnf_side *side, bnf_id node)
 {
@@ -50,6 +59,33 @@ static bool is_inactive_dropout(const struct bnf_side *side, bnf_id node)
     return tensor->dtype == BNF_DTYPE_BOOL && tensor->count == 1 && tensor->data[0] == 0;
 }
 
+/* Pad by nothing, whatever it would fill with. */
+static bool is_inactive_pad(const struct bnf_side *side, bnf_id node)
+{
+    const struct bnf_graph *g = &side->graph;
+    const Onnx__NodeProto *proto = g->nodes[node].proto;
+    int64_t opset = bnf_node_opset(g, node);
+    int rank = g->values[bnf_node_input(g, node, 0)].shape.rank;
+    const struct bnf_tensor *tensor = NULL;
+    size_t count = 0, some = 0;
+    if (!bnf_node_is(g, node, "Pad") || opset < 2 || rank < 0 || bnf_node_input(g, node, 3) != BNF_NONE)
+        return false;
+    if (opset < 11) {
+        const int64_t *pads = bnf_attr_ints(proto, "pads", &count);
+        for (size_t i = 0; pads && i < count; i++)
+            some += pads[i] != 0;
+    } else {
+        bnf_id pads = bnf_node_input(g, node, 1);
+        if (pads == BNF_NONE || bnf_constant((struct bnf_constants *)&side->constants, pads, &tensor, NULL) || !tensor ||
+            tensor->dtype != BNF_DTYPE_INT64 || tensor->rank != 1)
+            return false;
+        count = tensor->count;
+        for (size_t i = 0; i < tensor->bytes; i++)
+            some += tensor->data[i] != 0;
+    }
+    return some == 0 && count > 0 && count == 2 * (size_t)rank; /* so many, or what the node does is not known */
+}
+
 static bool is_identity(const struct bnf_side *side, bnf_id value)
 {
     const struct bnf_graph *g = &side->graph;
@@ -64,7 +100,7 @@ static bool is_identity(const struct bnf_side *side, bnf_id value)
         int from = g->values[bnf_node_input(g, v->producer, 0)].shape.dtype;
         return from != 0 && bnf_attr_int(g->nodes[v->producer].proto, "to", 0) == from;
     }
-    return is_inactive_dropout(side, v->producer);
+    return is_inactive_dropout(side, v->producer) || is_inactive_pad(side, v->producer);
 }
 
 bnf_id bnf_canon(struct bnf_side *side, bnf_id value)

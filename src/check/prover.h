@@ -94,6 +94,7 @@ struct bnf_prover {
     bnf_id *partner;                /* per new value: the ref value it equals, BNF_NONE */
     bnf_id *suspect; /* per new value: the ref value it seems to stand for, although they differ */
     unsigned depth;
+    unsigned extents_depth; /* the same while extents are compared */
     unsigned budget; /* relations that may still be looked for, for the pair at hand */
     double probed; /* multiplications and additions that probing has cost */
     int status; /* of the first failure; everything stops then */
@@ -103,6 +104,7 @@ struct bnf_prover {
     bool explaining; /* a comparison is repeated to put its reason into words */
     char *said;      /* the reason; arena of the proof */
     double said_u;
+    const char *vanished; /* the first channel of which nothing was left; arena of the proof */
 };
 
 /* --- prover.c: small things all parts need --- */
@@ -113,7 +115,11 @@ enum bnf_outcome bnf_prover_fail(struct bnf_prover *p, int status);
 /* Puts the reason of an outcome into words while explaining; the first one said stays. */
 void bnf_say(struct bnf_prover *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The value behind Identity, inference-mode Dropout, and Cast to its own type. */
+/* Half the smallest number is allowed on top of every stored one, but not where nothing is left then of a whole one of `what`, the one
+ * with this index. BNF_UNKNOWN: that proves nothing, and what differs behind it for that reason refutes nothing. */
+enum bnf_outcome bnf_vanishes(struct bnf_prover *p, const char *what, size_t index, int dtype);
+
+/* The value behind Identity, inference-mode Dropout, Cast to its own type, and Pad by nothing. */
 bnf_id bnf_canon(struct bnf_side *side, bnf_id value);
 
 /* The elements of a constant, NULL when it is none (or reading failed: p->status). */
@@ -408,6 +414,14 @@ struct bnf_worst {
 int bnf_weights_compare(const struct bnf_core *layout, const struct bnf_weights *ref,
     const struct bnf_weights *new, bool transposed, double stop, unsigned threads, struct bnf_worst *worst);
 
+/* What is less than this becomes nothing in the reference as well, when it runs on inputs up to 2^23. */
+double bnf_least_that_counts(int dtype);
+
+/* Finds an output channel with weights in ref and none but zeros in new: what is allowed for numbers next to nothing would
+ * let it vanish. SIZE_MAX: there is none. BNF_OK or BNF_ENOMEM. */
+int bnf_weights_vanish(const struct bnf_core *layout, const struct bnf_weights *ref, const struct bnf_weights *new,
+    bool transposed, size_t *channel);
+
 /* The error of one number against its exact value, relative to `size`, in u of the type. Half the smallest
  * subnormal number is allowed on top, `factor` times when the number was stored before it was multiplied by
  * that (if above 1). */
@@ -425,6 +439,11 @@ bool bnf_weights_factors(const struct bnf_core *core, const struct bnf_weights w
 /* Group of a row, and channel of an element on the columns' side. */
 size_t bnf_core_group(const struct bnf_core *core, size_t row);
 size_t bnf_core_col_channel(const struct bnf_core *core, size_t row, size_t col);
+
+/* --- layers_einsum.c --- */
+
+/* Are the equations of two Einsums the same but for blanks, and for an output that is implied? */
+bool bnf_same_equations(const Onnx__NodeProto *ref, const Onnx__NodeProto *new);
 
 /* --- operators.c: is it the same operator? --- */
 

@@ -336,6 +336,7 @@ struct worst {
     size_t index;
     bool shift, fits;
     double expected, found;
+    size_t vanishes; /* a scale that fits because it is next to nothing, and is nothing; SIZE_MAX: none */
 };
 
 /* Where in a map an element lies: "channel 3", or its whole index. */
@@ -374,7 +375,7 @@ static bool say_axes(struct bnf_prover *p, const struct bnf_normal *ref, const s
 static struct worst compare_elements(struct bnf_prover *p, const struct bnf_normal *ref,
     const struct bnf_normal *new, int rank, const int64_t *dims, int dtype, struct bnf_tally *tally)
 {
-    struct worst worst = {.fits = true};
+    struct worst worst = {.fits = true, .vanishes = SIZE_MAX};
     struct bnf_twin walk;
     size_t count = 1;
     unsigned scale_tensors = new ? new->scale_tensors : 0, shift_tensors = new ? new->shift_tensors : 0;
@@ -387,6 +388,8 @@ static struct worst compare_elements(struct bnf_prover *p, const struct bnf_norm
         double kt = bnf_error_in_u(dtype, t, bnf_shift_at(new, b), bnf_size_at(ref, a), 1);
         worst.fits &=
             bnf_accept(p, dtype, scale_tensors, ks, tally) && bnf_accept(p, dtype, shift_tensors, kt, tally);
+        if (bnf_scale_at(new, b) == 0 && fabs(s) >= bnf_least_that_counts(dtype) && worst.vanishes == SIZE_MAX)
+            worst.vanishes = i;
         if (fmax(ks, kt) > worst.u) {
             worst.u = fmax(ks, kt);
             worst.index = i;
@@ -441,6 +444,8 @@ enum bnf_outcome bnf_normal_compare(struct bnf_prover *p, const struct bnf_norma
     }
     struct worst worst = compare_elements(p, ref, new, rank, dims, dtype, tally);
     tally->changed |= worst.u > 0;
+    if (worst.fits && worst.vanishes != SIZE_MAX)
+        return bnf_vanishes(p, "scale", worst.vanishes, dtype);
     if (worst.fits)
         return BNF_EQUAL;
     p->said_u = worst.u;

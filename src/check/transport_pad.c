@@ -176,8 +176,11 @@ static bool unwrap(
     for (int i = 0; i < 2 * padding.rank; i++)
         if (padding.pads[i] < 0 || padding.pads[i] > INT32_MAX || (i % padding.rank < 2 && padding.pads[i] != 0))
             return false;
-    if (padding.adds && padding.fill != (core->unwrapped ? core->fill : 0) &&
-        (core->unwrapped || !core->passes_shift)) {
+    if (!padding.adds) { /* its number is nowhere: what surrounds the data is what the others fill with */
+        core->data = data;
+        return true;
+    }
+    if (padding.fill != (core->unwrapped ? core->fill : 0) && (core->unwrapped || !core->passes_shift)) {
         if (!all)
             return false;
         core->mixed = true;

@@ -281,6 +281,48 @@ static void test_shapes(void **state)
         UNPROVED, NULL);
 }
 
+/* Where something is cut or gathered, short axes look alike: what is probed has to be longer. */
+static void test_reach(void **state)
+{
+    (void)state;
+#define CUT "init s int64 1 0; init e int64 1 50; init f int64 1 9223372036854774784; init a int64 1 0\n"
+    run_shapes("in x float N; out y\n" CUT "p = Slice(x, s, e, a); q = Slice(x, e, f, a); y = Concat(p, q) axis=0",
+        "in x float N; out y\n" CUT "y = Slice(x, s, e, a)", UNPROVED, NULL);
+    run_shapes("in x float N; out y\n" CUT "y = Slice(x, s, e, a)",
+        "in x float N; out y\n" CUT "p = Slice(x, s, e, a); q = Slice(x, e, f, a); y = Concat(p, q) axis=0", UNPROVED, NULL);
+    run_shapes("in x float N; out y\n" CUT "p = Slice(x, s, e, a); q = Slice(x, e, f, a); y = Concat(p, q) axis=0",
+        "in x float N; out y; y = Neg(x)", UNPROVED, NULL);
+    /* One after the other they reach further than each alone, behind a window further still. */
+#define CUTS "init s int64 1 3; init t int64 1 4; init u int64 1 7; init e int64 1 9; init f int64 1 99999999999; init a int64 1 0\n"
+    run_shapes("in x float N; out y\n" CUTS "p = Slice(x, s, f, a); y = Slice(p, t, f, a)",
+        "in x float N; out y\n" CUTS "y = Slice(x, u, e, a)", UNPROVED, NULL);
+    run_shapes("in x float N; out y\n" CUTS "p = Slice(x, s, f, a); y = Slice(p, t, f, a)",
+        "in x float N; out y\n" CUTS "y = Slice(x, u, f, a)", PROVED, "N = 9 and 10");
+#define TURNED "init i int64 2 1 0; init s int64 1 0; init e int64 1 5; init a int64 1 -1\n"
+    run_shapes("in x float N,2,H; out y\n" TURNED
+        "q = AveragePool(x) kernel_shape=[3] strides=[2]; r = Slice(q, s, e, a); p = Gather(r, i) axis=1; y = Neg(p)",
+        "in x float N,2,H; out y\n" TURNED
+        "n = Neg(x); q = AveragePool(n) kernel_shape=[3] strides=[2]; r = Slice(q, s, e, a); y = Gather(r, i) axis=1",
+        PROVED, "N = 2 and 3, H = 14 and 15");
+    run_shapes("in x float N,2,H; out y\n" TURNED
+        "t = Transpose(x) perm=[2,0,1]; v = Gather(t, i) axis=2; w = Transpose(v) perm=[1,2,0]; r = Slice(w, s, e, a); "
+        "y = Neg(r)",
+        "in x float N,2,H; out y\n" TURNED "n = Neg(x); r = Slice(n, s, e, a); y = Gather(r, i) axis=1", PROVED,
+        "N = 2 and 3, H = 7 and 8");
+    /* What is cut on another axis asks nothing of this one. */
+    run_shapes("in x float N,9,2; out y\ninit i int64 2 8 0; init s int64 1 0; init e int64 1 1; init a int64 1 1\n"
+        "p = Gather(x, i) axis=1; q = Slice(p, s, e, a); y = Neg(q)",
+        "in x float N,9,2; out y\ninit s int64 1 8; init e int64 1 9; init a int64 1 1; n = Neg(x); y = Slice(n, s, e, a)",
+        PROVED, "N = 2 and 3");
+    run_shapes("in x float N,2; out y; init i int64 2 8 0; p = Gather(x, i); y = Neg(p)",
+        "in x float N,2; out y; init i int64 2 0 8; init j int64 2 1 0; n = Neg(x); q = Gather(n, i); y = Gather(q, j)",
+        PROVED, "N = 11 and 12");
+    /* Further than can be paid for. */
+    run_shapes("in x float N; out y\ninit s int64 1 0; init e int64 1 100000; p = Slice(x, s, e); q = Slice(x, e, e); r = "
+        "Concat(p, q) axis=0; y = Neg(r)",
+        "in x float N; out y\ninit s int64 1 0; init e int64 1 100000; n = Neg(x); y = Slice(n, s, e)", UNPROVED, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +331,7 @@ int main(void)
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_reach),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include "check/proof.h"
 #include "onnx/dtype.h"
 #include "support/notation.h"
+#include "support/proofcase.h"
 
 /* ---- models in memory ---- */
 
@@ -297,6 +298,45 @@ static void test_subnormal(void **state)
     close_both(model);
 }
 
+/* What is allowed on top of a number next to nothing must not let a whole channel vanish, which something behind it may
+ * make large again; and a channel that was nothing, or is not nothing, stays proved. */
+static void test_vanishing(void **state)
+{
+    (void)state;
+#define X "in x float 1,2,4,4; out y; init h float () 0x1p126\n"
+#define TINY "init s float 2,1,1 0x1p-75 0x1p-76; init t float 2,1,1 0x1p-75 0x1p-76\n"
+#define LARGE "d = Relu(q); y = Mul(d, h)"
+#define ONES "init W float 2,2,1,1 1 1 1 1\n"
+    static const struct proofcase pairs[] = {
+        {"a channel of weights vanishes", X TINY ONES "c = Conv(x, W); b = Mul(c, s); q = Mul(b, t); " LARGE,
+            X "init W float 2,2,1,1 0 0 0 0; q = Conv(x, W); " LARGE, UNPROVED, "the channel vanishes", 0},
+        {"a column of weights vanishes",
+            "in x float 3,2; out y; init s float 2 1 0x1p-76; init W float 2,2 1 1 1 1; c = MatMul(x, W); b = Mul(c, s); q = "
+            "Mul(b, s); y = Relu(q)",
+            "in x float 3,2; out y; init W float 2,2 1 0 1 0; q = MatMul(x, W); y = Relu(q)", UNPROVED,
+            "output channel 1 is 0", 0},
+        {"a part of a channel is next to nothing",
+            X "init s float 2,1,1 1 0x1p-76; init W float 2,2,1,1 1 1 1 0x1p-76; c = Conv(x, W); q = Mul(c, s); " LARGE,
+            X "init W float 2,2,1,1 1 1 0x1p-76 0; q = Conv(x, W); " LARGE, PROVED, NULL, 0},
+        {"a channel was nothing",
+            X "init s float 2,1,1 1 0; init W float 2,2,1,1 1 1 1 0x1p-76; c = Conv(x, W); q = Mul(c, s); " LARGE,
+            X "init W float 2,2,1,1 1 1 0 0; q = Conv(x, W); " LARGE, PROVED, NULL, 0},
+        {"a scale vanishes", X TINY "b = Mul(x, s); q = Mul(b, t); " LARGE,
+            X "init s float 2,1,1 0x1p-149 0; q = Mul(x, s); " LARGE, UNPROVED, "scale 1 is 0", 0},
+        {"a scale was nothing", X "init s float 2,1,1 0x1p-75 0; b = Mul(x, s); q = Mul(b, s); " LARGE,
+            X "init s float 2,1,1 0x1p-149 0; q = Mul(x, s); " LARGE, PROVED, NULL, 0},
+        {"a scale is nothing for the reference as well, whatever it reads",
+            X "init s float 2,1,1 1 0x1p-99; b = Mul(x, s); q = Mul(b, s); " LARGE,
+            X "init s float 2,1,1 1 0; q = Mul(x, s); " LARGE, PROVED, NULL, 0},
+        {"an element vanishes in a cone that is probed",
+            "in x float 2,2; out y; init s float () 0x1p-76; init i int64 2 1 0; b = Mul(x, s); c = Mul(b, s); q = Gather(c, "
+            "i) axis=1; y = Neg(q)",
+            "in x float 2,2; out y; init s float () 0; init i int64 2 1 0; n = Neg(x); q = Gather(n, i) axis=1; y = Mul(q, s)",
+            UNPROVED, "vanishes", 0},
+    };
+    RUN(pairs);
+}
+
 /* ---- large tensors ---- */
 
 /* One wrong number, wherever it is in a tensor of several pieces, is found by any number of threads, in the
@@ -414,6 +454,7 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_two_tensors),
         cmocka_unit_test(test_subnormal),
+        cmocka_unit_test(test_vanishing),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_report),
         cmocka_unit_test(test_flags),

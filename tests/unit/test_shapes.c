@@ -203,6 +203,20 @@ static const struct shape_case makers[] = {
 
 /* What exporters write: shapes computed from shapes. */
 static const struct shape_case arithmetic[] = {
+    {"int32 does not hold every product",
+        "in x float 1; init a int32 1 65536; init b int32 1 65535; init c int32 1 -1; p = Mul(a, a); q = Mul(a, b); "
+        "r = Mul(p, c); k = Neg(r); w = Neg(q); t = Mul(w, c); y = Expand(x, p); z = Expand(x, k); u = Expand(x, t)",
+        "y float[y[0]]; z float[z[0]]; u float[u[0]]"},
+    {"int32 up to its ends",
+        "in x float 1; init a int32 1 2147483647; init b int32 1 -2147483648; init e int32 1 1; c = Add(b, a); "
+        "d = Neg(c); y = Expand(x, d); f = Add(a, e); g = Sub(f, a); z = Expand(x, g); h = Sub(b, e); i = Sub(h, b); "
+        "j = Neg(i); u = Expand(x, j)",
+        "y float[1]; z float[z[0]]; u float[u[0]]"},
+    {"a cast to int32 that does not hold",
+        "in x float 1; init a int64 1 4294967298; b = Cast(a) to=6; y = Expand(x, b); "
+        "init c int64 1 9223372036854774784; d = Cast(c) to=6; z = Expand(x, d); init e int64 1 7; f = Cast(e) to=6; "
+        "u = Expand(x, f)",
+        "y float[y[0]]; z float[z[0]]; u float[7]"},
     {"view(n, -1)",
         "in x float N,8,2,2; s = Shape(x); init z int64 () 0; n = Gather(s, z); init a int64 1 0; "
         "u = Unsqueeze(n, a); m = Constant() value=int64[1]{-1}; t = Concat(u, m) axis=0; y = Reshape(x, t)",
