@@ -92,6 +92,22 @@ static bool read_equation(const Onnx__NodeProto *proto, struct equation *e)
     return inputs == length ? imply_output(e) : read_term(text + inputs + 2, length - inputs - 2, &e->output);
 }
 
+static bool same_terms(const struct term *a, const struct term *b)
+{
+    return a->count == b->count && memcmp(a->labels, b->labels, a->count * sizeof *a->labels) == 0;
+}
+
+bool bnf_same_equations(const Onnx__NodeProto *ref, const Onnx__NodeProto *new)
+{
+    struct equation e[2];
+    if (!read_equation(ref, &e[0]) || !read_equation(new, &e[1]) || e[0].count != e[1].count)
+        return false;
+    for (size_t i = 0; i < e[0].count; i++)
+        if (!same_terms(&e[0].inputs[i], &e[1].inputs[i]))
+            return false;
+    return same_terms(&e[0].output, &e[1].output);
+}
+
 /* The axis that a label of a term stands for, given the term's rank; with an ellipsis in it, counted from the
  * nearer side. -1: none of its own. */
 static int axis_of(const struct term *term, size_t label, int rank)

@@ -521,6 +521,9 @@ static enum bnf_outcome compare_attributes(struct bnf_prover *p, const bnf_id no
         if (same_settings(p, &s[0], &s[1]) || (!given && (axes = compare_axes(p, node, name, s)) == BNF_EQUAL) ||
             (absent && !given && is_window_default(proto, proto->attribute[i])))
             continue;
+        if (!given && strcmp(name, "equation") == 0 && bnf_node_is(&p->side[one].graph, node[one], "Einsum") &&
+            bnf_same_equations(p->side[0].graph.nodes[node[0]].proto, p->side[1].graph.nodes[node[1]].proto))
+            continue; /* it may be written with blanks */
         /* Without a known default nobody can tell what being absent means. */
         bnf_say(p, absent && !given ? "attribute '%s' of %s is not given in both" : "attribute '%s' of %s differs",
             name, text(proto->op_type));

@@ -93,6 +93,13 @@ static void test_operators(void **state)
 {
     (void)state;
     static const struct proofcase pairs[] = {
+        {"7: the same equation with blanks", "in x float 2,3; in z float 3,4; out y; y = Einsum(x, z) equation='ij,jk->ik'",
+            "in x float 2,3; in z float 3,4; out y; y = Einsum(x, z) equation='i j, jk -> ik'", PROVED, NULL, 0, 0},
+        {"7: the same equation with its output implied",
+            "in x float 2,3; in z float 3,4; out y; y = Einsum(x, z) equation='ij,jk->ik'",
+            "in x float 2,3; in z float 3,4; out y; y = Einsum(x, z) equation='ij, jk'", PROVED, NULL, 0, 0},
+        {"7: another equation with blanks", "in x float 3,3; in z float 3,3; out y; y = Einsum(x, z) equation='ij,jk->ik'",
+            "in x float 3,3; in z float 3,3; out y; y = Einsum(x, z) equation='ij, jk -> ki'", REFUTED, "equation", 0, 0},
         {"7: a default spelled out", IN "y = LeakyRelu(x)", IN "y = LeakyRelu(x) alpha=0.01", PROVED, NULL, 0,
             0},
         {"7: not the default", IN "y = LeakyRelu(x)", IN "y = LeakyRelu(x) alpha=0.02", REFUTED,
