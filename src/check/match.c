@@ -8,6 +8,8 @@
 #define DEEPEST 400
 /* How many values maps are carried to before a comparison gives up. */
 #define MOST_RELATIONS 256
+#define FEW_RELATIONS 8
+#define MANY_RELATIONS (1 << 18) /* in all; seconds */
 
 static uint64_t pair_key(bnf_id ref, bnf_id new)
 {
@@ -525,6 +527,12 @@ static enum bnf_outcome compare(struct bnf_prover *p, bnf_id ref, bnf_id new, st
     return p->status ? BNF_UNKNOWN : outcome;
 }
 
+/* How many may be looked for behind one pair. Where thousands of pairs have used theirs up in vain, the rest gets few. */
+static unsigned relations_of_a_pair(const struct bnf_prover *p)
+{
+    return p->relations < MANY_RELATIONS ? MOST_RELATIONS : FEW_RELATIONS;
+}
+
 /* With the last resort where it might help. *tally must be fresh. */
 static enum bnf_outcome compare_thoroughly(
     struct bnf_prover *p, bnf_id ref, bnf_id new, struct bnf_tally *tally)
@@ -533,10 +541,10 @@ static enum bnf_outcome compare_thoroughly(
     const bool multiples = p->multiples, resorts = p->resorts;
     struct bnf_tally further = *tally;
     p->depth++;
-    p->budget = MOST_RELATIONS;
+    p->budget = relations_of_a_pair(p);
     p->multiples = p->resorts = false;
     enum bnf_outcome outcome = compare(p, ref, new, tally);
-    p->budget = MOST_RELATIONS;
+    p->budget = relations_of_a_pair(p);
     p->multiples = true;
     if (outcome != BNF_EQUAL && p->resorts && compare(p, ref, new, &further) == BNF_EQUAL) {
         outcome = BNF_EQUAL;

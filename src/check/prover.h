@@ -96,6 +96,7 @@ struct bnf_prover {
     unsigned depth;
     unsigned extents_depth; /* the same while extents are compared */
     unsigned budget; /* relations that may still be looked for, for the pair at hand */
+    size_t relations; /* that were looked for, for all pairs */
     double probed; /* multiplications and additions that probing has cost */
     int status; /* of the first failure; everything stops then */
     struct bnf_err *err;

@@ -586,6 +586,7 @@ enum bnf_outcome bnf_relate(struct bnf_prover *p, const bnf_id value[2], const s
     if (p->status || p->depth >= DEEPEST || p->budget == 0)
         return BNF_UNKNOWN;
     p->budget--;
+    p->relations++;
     p->depth++;
     enum bnf_outcome outcome = relate(p, value, map, arena, out, tally);
     p->depth--;

@@ -301,6 +301,16 @@ def chain_of_scalars():
 
 
 @attack
+def proof_of_a_chain_of_scalars():
+    """Nothing in the one model has its like in the other: all that may be tried is tried."""
+    nodes = [part for i in range(2000) for part in (node("Mul", [f"v{i}" if i else "x", "k"], [f"u{i}"]),
+                                                   node("Relu", [f"u{i}"], [f"v{i + 1}"]))]
+    nodes.append(node("Relu", ["v2000"], ["y"]))
+    return case({"m.onnx": chain(nodes, [floats("k", [], [1.0001])])}, "m.onnx", "-o", "o.onnx", "--check=proof",
+                exits=(0, 3), seconds=20)
+
+
+@attack
 def ladder_of_concats():
     """The extents double at every step: 2 ** 62 channels."""
     nodes = [node("Concat", [f"v{i}" if i else "x"] * 2, [f"v{i + 1}"], axis=1) for i in range(62)]
