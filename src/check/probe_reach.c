@@ -46,7 +46,7 @@ static double list_at(const struct walk *w, bnf_id node, const char *name, uint3
         number = i < *count ? (double)ints[i] : 0;
     } else {
         const struct bnf_tensor *t = value == BNF_NONE ? NULL : bnf_side_constant(w->p, w->cone->side, value);
-        *count = t ? t->count : 0;
+        *count = t && bnf_dtype_is_number(t->dtype) ? t->count : 0;
         number = i < *count ? bnf_tensor_at(t, i) : 0;
     }
     return fabs(number) < ENDLESS ? number : 0;
@@ -89,9 +89,9 @@ static double shrinks(const struct walk *w, bnf_id node)
     if (bnf_node_is(w->g, node, "Reshape")) {
         for (size_t i = 0; i < count; i++)
             factor = fmin(factor * fmax(1, list_at(w, node, "shape", 1, i, &count)), FURTHEST);
-        const struct bnf_shape *x = &w->g->values[bnf_node_input(w->g, node, 0)].shape;
-        for (int i = 0; i < x->rank; i++)
-            factor /= fmax(1, (double)x->dims[i]);
+        bnf_id x = bnf_node_input(w->g, node, 0);
+        for (int i = 0; i < rank_of(w, x); i++)
+            factor /= fmax(1, (double)w->g->values[x].shape.dims[i]);
     }
     if (bnf_node_is(w->g, node, "Resize") || bnf_node_is(w->g, node, "Upsample"))
         for (uint32_t slot = 1; slot < 3; slot++) {

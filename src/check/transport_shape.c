@@ -2,6 +2,7 @@
 #include "check/transport.h"
 
 #include "graph/attr.h"
+#include "graph/shapes_slice.h"
 
 #include <math.h>
 #include <string.h>
@@ -224,15 +225,10 @@ struct cut {
 static void cut_axis(struct cut *cut, int64_t extent, int64_t first, int64_t end, int64_t step)
 {
     *cut = (struct cut){.cuts = true, .extent = -1};
-    if (extent < 0 || step == 0 || step == INT64_MIN)
+    if (extent < 0 || step == 0)
         return;
-    int64_t last = step > 0 ? extent : extent - 1, least = step > 0 ? 0 : -1;
-    first += first < 0 ? extent : 0;
-    end += end < 0 ? extent : 0;
-    first = first < 0 ? 0 : first > last ? last : first;
-    end = end < least ? least : end > last ? last : end;
-    int64_t way = step > 0 ? end - first : first - end, stride = step > 0 ? step : -step;
-    *cut = (struct cut){true, first, step, way > 0 ? (way - 1) / stride + 1 : 0, extent};
+    struct bnf_taken taken = bnf_slice_taken(extent, first, end, step);
+    *cut = (struct cut){true, taken.first, taken.step, taken.count, extent};
 }
 
 static bool read_slice(const struct bnf_crossing *c, const struct bnf_shape *x, struct cut *cuts)

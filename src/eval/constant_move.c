@@ -1,6 +1,8 @@
 /* Constants: operators that make, view, rearrange and cut. */
 #include "eval/constant_internal.h"
 
+#include "graph/shapes_slice.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -360,33 +362,13 @@ int bnf_constant_expand(const struct bnf_constant_op *op, struct bnf_tensor *out
     return strided(op, dims, strides, rank, 0, out);
 }
 
-static bool slice_axis(int64_t *dim, int64_t *stride, int64_t *base, int64_t start, int64_t end, int64_t step)
-{
-    int64_t n = *dim;
-    if (step == 0 || step == INT64_MIN)
-        return false;
-    if (n == 0)
-        return true;
-    int64_t most = step > 0 ? n : n - 1;
-    start = start < 0 ? (start < -n ? 0 : start + n) : start > most ? most : start;
-    end = end < 0 ? (end < -n ? (step > 0 ? 0 : -1) : end + n) : end > most ? most : end;
-    if (step > 0)
-        *dim = start < end ? (end - start - 1) / step + 1 : 0;
-    else
-        *dim = start > end ? (start - end - 1) / -step + 1 : 0;
-    if (*dim)
-        *base += start * *stride;
-    *stride *= *dim > 1 ? step : 1;
-    return true;
-}
-
 int bnf_constant_slice(const struct bnf_constant_op *op, struct bnf_tensor *out)
 {
     const struct bnf_tensor *in = bnf_constant_input(op, 0);
     int64_t starts[BNF_CONSTANT_RANK], ends[BNF_CONSTANT_RANK], axes[BNF_CONSTANT_RANK],
         steps[BNF_CONSTANT_RANK];
     int64_t dims[BNF_CONSTANT_RANK], strides[BNF_CONSTANT_RANK], base = 0;
-    bool taken[BNF_CONSTANT_RANK] = {false}, inputs = op->opset >= 10;
+    bool seen[BNF_CONSTANT_RANK] = {false}, inputs = op->opset >= 10;
     size_t count, other;
     if (!in || in->rank > BNF_CONSTANT_RANK ||
         !bnf_constant_ints(op, inputs ? NULL : "starts", 1, starts, &count) ||
@@ -402,10 +384,14 @@ int bnf_constant_slice(const struct bnf_constant_op *op, struct bnf_tensor *out)
         dims[i] = in->dims[i];
     for (size_t i = 0; i < count; i++) {
         int64_t axis = bnf_constant_axis(listed ? axes[i] : (int64_t)i, in->rank);
-        if (axis < 0 || taken[axis] ||
-            !slice_axis(&dims[axis], &strides[axis], &base, starts[i], ends[i], stepped ? steps[i] : 1))
+        int64_t step = stepped ? steps[i] : 1;
+        if (axis < 0 || seen[axis] || step == 0)
             return BNF_NOT_CONSTANT;
-        taken[axis] = true;
+        seen[axis] = true;
+        struct bnf_taken taken = bnf_slice_taken(dims[axis], starts[i], ends[i], step);
+        base += taken.first * strides[axis];
+        dims[axis] = taken.count;
+        strides[axis] *= taken.step;
     }
     return strided(op, dims, strides, in->rank, base, out);
 }

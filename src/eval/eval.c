@@ -272,7 +272,9 @@ static int call_function(struct bnf_eval *eval, bnf_id function, const Onnx__Nod
 {
     const struct bnf_caller outer = eval->caller;
     eval->caller = (struct bnf_caller){call, eval->graph->scopes[function].function};
-    int status = bnf_eval_body(eval, function, s->in, n->input_count, s->out, n->output_count, err);
+    int status = bnf_eval_round(eval, err);
+    if (!status)
+        status = bnf_eval_body(eval, function, s->in, n->input_count, s->out, n->output_count, err);
     eval->caller = outer;
     return status;
 }
@@ -394,11 +396,18 @@ static int run_node(struct bnf_eval *eval, bnf_id node, struct slots *s, struct 
     return BNF_OK;
 }
 
-static bool make_slots(struct slots *s)
+/* For the widest node of a scope: a body that runs often has to begin quickly. */
+static bool make_slots(struct slots *s, const struct bnf_graph *g, const struct bnf_scope *scope)
 {
-    s->in = bnf_alloc(most_slots, sizeof(struct bnf_array *));
-    s->out = bnf_alloc(most_slots, sizeof(struct bnf_array *));
-    s->wanted = bnf_alloc(most_slots, sizeof *s->wanted);
+    size_t most = 1;
+    for (size_t i = 0; i < scope->order_count; i++) {
+        const struct bnf_node *n = &g->nodes[scope->order[i]];
+        size_t wide = n->input_count > n->output_count ? n->input_count : n->output_count;
+        most = wide > most && wide <= most_slots ? wide : most;
+    }
+    s->in = bnf_alloc(most, sizeof(struct bnf_array *));
+    s->out = bnf_alloc(most, sizeof(struct bnf_array *));
+    s->wanted = bnf_alloc(most, sizeof *s->wanted);
     return s->in && s->out && s->wanted;
 }
 
@@ -431,7 +440,7 @@ static int run_scope(struct bnf_eval *eval, bnf_id scope, size_t *needed, size_t
     struct slots slots = {0};
     struct bnf_arena scratch;
     bnf_arena_init(&scratch, 0);
-    int status = make_slots(&slots) ? BNF_OK : bnf_fail_memory(err);
+    int status = make_slots(&slots, eval->graph, sc) ? BNF_OK : bnf_fail_memory(err);
     for (size_t i = 0; !status && i < sc->order_count; i++) {
         bnf_id node = sc->order[i];
         bool ran;
@@ -466,7 +475,7 @@ int bnf_eval_run(struct bnf_eval *eval, struct bnf_array *const *feeds, struct b
     const struct bnf_scope *main = &eval->graph->scopes[0];
     release_scope(eval, 0);
     arm_readers(eval, 0);
-    eval->node_runs = eval->node_needed = 0;
+    eval->node_runs = eval->node_needed = eval->rounds = 0;
     *eval->blocked = 0;
     for (size_t i = 0; i < main->input_count; i++)
         eval->live[main->inputs[i]] = bnf_array_hold(feeds[i]);
@@ -483,6 +492,15 @@ int bnf_eval_run(struct bnf_eval *eval, struct bnf_array *const *feeds, struct b
 struct bnf_array *bnf_eval_value(const struct bnf_eval *eval, bnf_id value)
 {
     return eval->live[value] ? eval->live[value] : eval->fixed[value];
+}
+
+int bnf_eval_round(struct bnf_eval *eval, struct bnf_err *err)
+{
+    if (eval->rounds == bnf_most_rounds)
+        return bnf_fail(err, BNF_CANNOT, "the bodies of loops and functions ran %d times in this run and want to run on",
+            bnf_most_rounds);
+    eval->rounds++;
+    return BNF_OK;
 }
 
 int bnf_eval_body(struct bnf_eval *eval, bnf_id scope, struct bnf_array *const *inputs, size_t input_count,

@@ -32,6 +32,7 @@ struct bnf_eval {
     const struct bnf_operator **operators; /* per node; NULL: none */
     bnf_id *unsupported;              /* nodes of no known operator, before anything runs; in order */
     size_t unsupported_count;
+    size_t rounds;                    /* of the last run: see bnf_eval_round */
     size_t node_runs, node_needed;    /* of the last run: how many of the needed nodes of the main graph ran */
     struct bnf_caller caller;         /* while running: of the function whose nodes run */
     char blocked[512];                /* why the last run stopped short at a node, or "" */
@@ -53,6 +54,12 @@ int bnf_eval_run(struct bnf_eval *eval, struct bnf_array *const *feeds, struct b
 
 /* The array of a value after a run: outputs and taps; NULL when it was not computed. Borrowed. */
 struct bnf_array *bnf_eval_value(const struct bnf_eval *eval, bnf_id value);
+
+/* Counts one more round of a Loop, Scan or SequenceMap, or call of a function: called before each. BNF_CANNOT when the
+ * run has had the most there may be. Loops within loops and functions that call others twice multiply, so that no limit
+ * on one of them is any on the run. */
+enum { bnf_most_rounds = 1000000 };
+int bnf_eval_round(struct bnf_eval *eval, struct bnf_err *err);
 
 /* For control flow: runs a body with these inputs (borrowed); outputs go to out (the caller owns them). Same answers
  * as an operator. */

@@ -1,6 +1,8 @@
 /* Operators that join arrays, cut them up, or shuffle their blocks. */
 #include "eval/move.h"
 
+#include "graph/shapes_slice.h"
+
 #include <string.h>
 
 /* Adds the extents of inputs 1 … along the axis to dims; all the rest has to agree with the first. */
@@ -136,22 +138,6 @@ int bnf_move_split(struct bnf_call *call)
     return BNF_OK;
 }
 
-/* One axis of a slice: where it begins, how far it steps, and how many it takes. */
-static int cut(
-    struct bnf_call *call, int64_t extent, int64_t step, int64_t *start, int64_t end, int64_t *count)
-{
-    if (step == 0 || step == INT64_MIN)
-        return bnf_call_wrong(call, "'steps' holds %lld", (long long)step);
-    int64_t low = step > 0 ? 0 : -1, high = step > 0 ? extent : extent - 1;
-    int64_t from = *start < 0 ? *start + extent : *start, to = end < 0 ? end + extent : end;
-    from = from < 0 ? (step > 0 ? 0 : low) : from > high ? high : from;
-    to = to < low ? low : to > high ? high : to;
-    int64_t span = step > 0 ? to - from : from - to, stride = step > 0 ? step : -step;
-    *start = from;
-    *count = span > 0 ? (span - 1) / stride + 1 : 0;
-    return BNF_OK;
-}
-
 int bnf_move_slice(struct bnf_call *call)
 {
     struct bnf_array *x;
@@ -179,20 +165,19 @@ int bnf_move_slice(struct bnf_call *call)
     bool whole = true;
     for (size_t i = 0; i < n; i++) {
         size_t axis;
-        int64_t at = axis_count == SIZE_MAX ? (int64_t)i : axes[i], start = starts[i];
+        int64_t at = axis_count == SIZE_MAX ? (int64_t)i : axes[i];
         int64_t step = step_count == SIZE_MAX ? 1 : steps[i];
         if (!bnf_axis(at, x->rank, &axis) || (seen & (size_t)1 << axis))
             return bnf_call_wrong(
                 call, "'axes' holds %lld, which rank %zu does not have, or twice", (long long)at, x->rank);
         seen |= (size_t)1 << axis;
-        status = cut(call, x->dims[axis], step, &start, ends[i], &copy.dims[axis]);
-        if (status)
-            return status;
-        whole = whole && copy.dims[axis] == x->dims[axis] && (step > 0 || x->dims[axis] < 2);
-        if (copy.dims[axis]) {
-            offset += start * copy.from_strides[axis];
-            copy.from_strides[axis] *= copy.dims[axis] > 1 ? step : 1;
-        }
+        if (step == 0)
+            return bnf_call_wrong(call, "'steps' holds 0");
+        struct bnf_taken taken = bnf_slice_taken(x->dims[axis], starts[i], ends[i], step);
+        whole = whole && taken.count == x->dims[axis] && taken.step > 0;
+        offset += taken.first * copy.from_strides[axis];
+        copy.dims[axis] = taken.count;
+        copy.from_strides[axis] *= taken.step;
     }
     if (whole)
         return bnf_move_same(call, x);

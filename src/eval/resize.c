@@ -128,10 +128,14 @@ static int read_axes(struct bnf_call *call, size_t rank, size_t *axes, size_t *c
     *count = given == SIZE_MAX ? rank : given;
     if (*count > rank)
         return bnf_call_wrong(call, "'axes' has %zu numbers for rank %zu", *count, rank);
+    bool seen[bnf_most_rank] = {false};
     for (size_t i = 0; i < *count; i++) {
         axes[i] = i;
         if (given != SIZE_MAX && !bnf_axis(list[i], rank, &axes[i]))
             return bnf_call_wrong(call, "axis %lld is outside rank %zu", (long long)list[i], rank);
+        if (seen[axes[i]])
+            return bnf_call_wrong(call, "'axes' holds axis %zu twice", axes[i]);
+        seen[axes[i]] = true;
     }
     return BNF_OK;
 }

@@ -3,6 +3,7 @@
 #include "fold/branch.h"
 
 #include "graph/attr.h"
+#include "graph/shapes_slice.h"
 
 static int rank_of(const struct bnf_graph *g, bnf_id node)
 {
@@ -267,12 +268,12 @@ int bnf_split_forward(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
 /* ---- Slice ---- */
 
 /* What the node takes of one axis. */
-struct taken {
+struct range {
     bool whole; /* the axis is not sliced */
     int64_t start, end, step;
 };
 
-static int read_slice(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, int axis, struct taken *out,
+static int read_slice(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node, int axis, struct range *out,
     struct bnf_err *err)
 {
     const struct bnf_graph *g = fold->graph;
@@ -281,7 +282,7 @@ static int read_slice(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
     struct list lists[4] = {{0}};
     int rank = rank_of(g, node);
     char text[256];
-    *out = (struct taken){.whole = true};
+    *out = (struct range){.whole = true};
     for (uint32_t i = 0; i < (inputs ? 4u : 3u); i++) {
         int answer = read_list(fold, plan, node, inputs ? NULL : names[i], i + 1, &lists[i], err);
         if (answer)
@@ -302,7 +303,10 @@ static int read_slice(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
                 bnf_node_text(g, node, text, sizeof text));
         if (axis == BNF_AXIS_ANY || which + (which < 0 ? rank : 0) != axis)
             continue;
-        *out = (struct taken){.start = lists[0].numbers[i],
+        if (!out->whole)
+            return bnf_refuse(fold, plan, BNF_REASON_SHAPE_UNKNOWN, "Slice '%s' names axis %d twice",
+                bnf_node_text(g, node, text, sizeof text), axis);
+        *out = (struct range){.start = lists[0].numbers[i],
             .end = lists[1].numbers[i],
             .step = lists[3].given ? lists[3].numbers[i] : 1};
     }
@@ -310,18 +314,6 @@ static int read_slice(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
         return bnf_refuse(fold, plan, BNF_REASON_SHAPE_UNKNOWN, "Slice '%s' has a step of 0",
             bnf_node_text(g, node, text, sizeof text));
     return BNF_ANSWER_YES;
-}
-
-/* Resolves start and end against the extent, as the standard clamps them; the number of elements taken. */
-static size_t resolve(struct taken *t, int64_t extent)
-{
-    int64_t low = t->step > 0 ? 0 : -1, most = t->step > 0 ? extent : extent - 1;
-    int64_t start = t->start + (t->start < 0 ? extent : 0), end = t->end + (t->end < 0 ? extent : 0);
-    t->start = start < 0 ? 0 : start > most ? most : start;
-    t->end = end < low ? low : end > most ? most : end;
-    int64_t way = t->step > 0 ? t->end - t->start : t->start - t->end,
-            stride = t->step > 0 ? t->step : -t->step;
-    return way > 0 ? (size_t)((way - 1) / stride + 1) : 0;
 }
 
 /* Channels that the slice drops may take any affine: (1, 0) backward. Equal values on all channels pass
@@ -333,29 +325,30 @@ static int slice(
     bool back = plan->walk == BNF_WALK_BACK;
     const struct bnf_affine affine = *bnf_plan_affine(plan, from);
     struct bnf_affine out = affine;
-    struct taken taken = {.whole = true};
+    struct range range = {.whole = true};
     char text[256];
-    int answer = read_slice(fold, plan, node, affine.axis, &taken, err);
+    int answer = read_slice(fold, plan, node, affine.axis, &range, err);
     if (answer)
         return answer;
     bnf_node_text(g, node, text, sizeof text);
     if (bnf_affine_is_uniform(&affine)) {
         out = bnf_affine_scalar(&fold->scratch, &affine);
-    } else if (!taken.whole) {
+    } else if (!range.whole) {
         int64_t extent = extent_of(g, bnf_node_input(g, node, 0), affine.axis);
         if (extent < 0 || extent > INT32_MAX)
             return bnf_refuse(fold, plan, BNF_REASON_SHAPE_UNKNOWN,
                 "the extent of axis %d, of which Slice '%s' takes a "
                 "part, is not known",
                 affine.axis, text);
-        size_t count = resolve(&taken, extent), all = (size_t)extent;
+        struct bnf_taken these = bnf_slice_taken(extent, range.start, range.end, range.step);
+        size_t count = (size_t)these.count, all = (size_t)extent;
         if (affine.channels != (back ? count : all))
             return bnf_refuse(fold, plan, BNF_REASON_BROADCAST,
                 "the affine has %zu channels, Slice '%s' takes %zu of %zu", affine.channels, text, count,
                 all);
         out = bnf_affine_make(&fold->scratch, affine.axis, back ? all : count);
         for (size_t i = 0; out.scale && i < count; i++) {
-            size_t c = (size_t)(taken.start + (int64_t)i * taken.step);
+            size_t c = (size_t)(these.first + (int64_t)i * these.step);
             out.scale[back ? c : i] = affine.scale[back ? i : c];
             out.shift[back ? c : i] = affine.shift[back ? i : c];
         }

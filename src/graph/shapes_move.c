@@ -1,5 +1,6 @@
 /* Operators that rearrange, cut and repeat. */
 #include "graph/shapes_internal.h"
+#include "graph/shapes_slice.h"
 #include "onnx/dtype.h"
 
 #include <string.h>
@@ -69,7 +70,7 @@ void bnf_shape_split(const struct bnf_op *op)
 static int64_t sliced(int64_t extent, struct bnf_element from, struct bnf_element to, struct bnf_element by)
 {
     int64_t start, end, step;
-    if (!bnf_element_int(by, &step) || step == 0 || step == INT64_MIN || !bnf_element_int(from, &start))
+    if (!bnf_element_int(by, &step) || step == 0 || !bnf_element_int(from, &start))
         return BNF_DIM_UNKNOWN;
     if (step == 1 && start == 0 &&
         (to.symbol ? to.symbol == extent : to.number >= INT32_MAX && extent < INT32_MAX))
@@ -78,21 +79,14 @@ static int64_t sliced(int64_t extent, struct bnf_element from, struct bnf_elemen
         return BNF_DIM_UNKNOWN;
     if (extent < 0)
         return step == 1 && start == 0 && end == 0 ? 0 : BNF_DIM_UNKNOWN;
-    if (extent == 0)
-        return 0;
-    int64_t most = step > 0 ? extent : extent - 1;
-    start = start < 0 ? (start < -extent ? 0 : start + extent) : start > most ? most : start;
-    end = end < 0 ? (end < -extent ? (step > 0 ? 0 : -1) : end + extent) : end > most ? most : end;
-    if (step > 0)
-        return start >= end ? 0 : (end - start - 1) / step + 1;
-    return start <= end ? 0 : (start - end - 1) / -step + 1;
+    return bnf_slice_taken(extent, start, end, step).count;
 }
 
 void bnf_shape_slice(const struct bnf_op *op)
 {
     struct bnf_dims in = bnf_op_input(op, 0);
     struct bnf_vector starts, ends, axes = {0}, steps = {0};
-    bool inputs = op->opset >= 10;
+    bool inputs = op->opset >= 10, seen[BNF_RANK_MAX] = {false};
     bool known = bnf_op_list(op, inputs ? NULL : "starts", inputs ? 1 : 0, &starts) &&
                  bnf_op_list(op, inputs ? NULL : "ends", inputs ? 2 : 0, &ends) && starts.count == ends.count;
     bool all_axes = inputs ? !bnf_op_has(op, 3) : !bnf_attr_find(op->proto, "axes");
@@ -104,10 +98,11 @@ void bnf_shape_slice(const struct bnf_op *op)
         int64_t listed = (int64_t)i;
         known = all_axes || bnf_element_int(axes.items[i], &listed);
         int axis = known ? bnf_shape_axis(listed, in.rank) : -1;
-        if (axis < 0) {
+        if (axis < 0 || seen[axis]) {
             known = false;
             break;
         }
+        seen[axis] = true;
         struct bnf_element step = steps_given ? steps.items[i] : (struct bnf_element){0, 1};
         in.dims[axis] = sliced(in.dims[axis], starts.items[i], ends.items[i], step);
     }

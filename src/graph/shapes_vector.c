@@ -1,6 +1,7 @@
 /* Elements of small vectors: the arithmetic with which exporters compute shapes. Each rule runs after the one
  * for the output's shape. */
 #include "graph/shapes_internal.h"
+#include "graph/shapes_slice.h"
 #include "onnx/tensor.h"
 
 #include <math.h>
@@ -113,14 +114,11 @@ void bnf_elements_slice(const struct bnf_op *op)
     if (inputs && bnf_op_has(op, 4) &&
         (!bnf_op_vector(op, 4, &steps) || steps.count != 1 || !bnf_element_int(steps.items[0], &step)))
         return;
-    int64_t n = (int64_t)data.count, most = step > 0 ? n : n - 1;
-    if (n == 0 || step == 0)
+    if (step == 0)
         return;
-    step = step > n ? n : step < -n ? -n : step;
-    start = start < 0 ? (start < -n ? 0 : start + n) : start > most ? most : start;
-    end = end < 0 ? (end < -n ? (step > 0 ? 0 : -1) : end + n) : end > most ? most : end;
-    for (; step > 0 ? start < end : start > end; start += step)
-        out.items[out.count++] = data.items[start];
+    struct bnf_taken taken = bnf_slice_taken((int64_t)data.count, start, end, step);
+    for (; (int64_t)out.count < taken.count; out.count++)
+        out.items[out.count] = data.items[taken.first + (int64_t)out.count * taken.step];
     bnf_op_know(op, &out);
 }
 

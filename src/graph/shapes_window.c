@@ -270,10 +270,12 @@ static bool resize_axes(const struct bnf_op *op, int rank, int *axes, size_t *co
     *count = list ? listed : (size_t)rank;
     if (*count > (size_t)rank)
         return false;
+    bool seen[BNF_RANK_MAX] = {false};
     for (size_t i = 0; i < *count; i++) {
         axes[i] = list ? bnf_shape_axis(list[i], rank) : (int)i;
-        if (axes[i] < 0)
+        if (axes[i] < 0 || seen[axes[i]])
             return false;
+        seen[axes[i]] = true;
     }
     return true;
 }

@@ -485,6 +485,57 @@ def fold_within_a_budget():
     return case({"m.onnx": body}, "m.onnx", "-o", "o.onnx", "--max-memory=64M", exits=(0,))
 
 
+LIMIT = "ran 1000000 times in this run"
+
+
+def nested_loops():
+    """Six loops in one another, of 100 rounds each: none of them is long."""
+    nodes = [node("Neg", ["a5"], ["b5"])]
+    for i in reversed(range(6)):
+        body = graph([node("Identity", [f"c{i}"], [f"g{i}"]), *nodes],
+                     [info(f"i{i}", [], INT64), info(f"c{i}", [], 9), info(f"a{i}", None)],
+                     [info(f"g{i}", [], 9), info(f"b{i}", None)])
+        nodes = [node("Loop", ["n", "", f"a{i - 1}" if i else "x"], [f"b{i - 1}" if i else "y"], body=(body,))]
+    return chain(nodes, [ints("n", [], [100])])
+
+
+@attack
+def run_of_nested_loops():
+    return case({"m.onnx": nested_loops()}, "run", "m.onnx", exits=(3,), says=LIMIT)
+
+
+@attack
+def check_of_nested_loops():
+    made = nested_loops()
+    return case({"m.onnx": made, "n.onnx": made + data(2, "other")}, "check", "m.onnx", "n.onnx", exits=(0,), seconds=20)
+
+
+@attack
+def loop_without_end():
+    body = graph([node("Identity", ["c"], ["g"]), node("Neg", ["a"], ["b"])],
+                 [info("i", [], INT64), info("c", [], 9), info("a", None)], [info("g", [], 9), info("b", None)])
+    return case({"m.onnx": chain([node("Loop", ["", "", "x"], ["y"], body=(body,))])}, "run", "m.onnx", exits=(3,),
+                says=LIMIT)
+
+
+@attack
+def run_of_a_ladder_of_functions():
+    """Each calls the next one twice: 2 ** 40 calls."""
+    functions = [function(f"F{i}", ["a"], ["c"], [local(f"F{i + 1}", ["a"], ["b"]), local(f"F{i + 1}", ["b"], ["c"])])
+                 for i in range(40)]
+    functions.append(function("F40", ["a"], ["c"], [node("Neg", ["a"], ["c"])]))
+    return case({"m.onnx": calls(functions, "F0")}, "run", "m.onnx", exits=(3,), says=LIMIT)
+
+
+@attack
+def scan_of_a_million():
+    """As long as its data, and no longer than may be."""
+    body = graph([node("Add", ["s", "e"], ["t"])], [info("s", [1]), info("e", [1])], [info("t", [1])])
+    nodes = [node("Expand", ["x", "n"], ["l"]), node("Scan", ["z", "l"], ["y"], body=(body,), num_scan_inputs=1)]
+    return case({"m.onnx": chain(nodes, [ints("n", [2], [1_000_000, 1]), floats("z", [1], [0])], shape=(1,))}, "run",
+                "m.onnx", exits=(0,))
+
+
 # ---- data
 
 def npy(header, body=b""):

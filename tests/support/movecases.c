@@ -56,6 +56,10 @@ const struct move_case movecases_resizes[] = {
         "opset 18; " I "init z int64 2 4 6; y = Resize(x, _, _, z) axes=[2,3] "
         "keep_aspect_ratio_policy='not_larger'",
         "float 1x1x4x4: 1 1 2 2 1 1 2 2 3 3 4 4 3 3 4 4"},
+    {"an axis twice",
+        "opset 18; " I "init z int64 2 3 4; y = Resize(x, _, _, z) axes=[2,-2]", "wrong: 'axes' holds axis 2 twice"},
+    {"an axis twice, by scales",
+        "opset 18; " I "init s float 2 1 2; y = Resize(x, _, s) axes=[3,3]", "wrong: 'axes' holds axis 3 twice"},
     {"not smaller",
         "opset 18; init x float 1,2 1 2; init z int64 2 2 2; y = Resize(x, _, _, z) "
         "keep_aspect_ratio_policy='not_smaller'",

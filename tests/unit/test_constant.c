@@ -129,6 +129,11 @@ static const struct constant_case moves[] = {
         "y = Slice(a, s, e, x, t); init b int64 1 1; init f int64 1 9; z = Slice(a, b, f); init o int64 1 0; "
         "w = Slice(a, b, f, x, o)",
         "y float[2,2]{4 2 8 6}; z float[1,4]{5 6 7 8}; w not after all"},
+    {"Slice backwards from before the beginning",
+        "init a float 2,4 1 2 3 4 5 6 7 8; init s int64 1 -10; init e int64 1 -9223372036854775808; init x int64 1 1; "
+        "init t int64 1 -1; y = Slice(a, s, e, x, t); init f int64 1 9223372036854774784; "
+        "z = Slice(a, f, e, x, e); init b float 0 zeros; init o int64 1 0; w = Slice(b, t, s, o, t)",
+        "y float[2,1]{1 5}; z float[2,1]{4 8}; w float[0]{}"},
     {"Slice of opset 9",
         "opset 9; init a float 4 1 2 3 4; y = Slice(a) starts=[1] ends=[-1]; z = Slice(a) starts=[3] "
         "ends=[1]; w = Slice(a) starts=[0] ends=[1] axes=[1]",

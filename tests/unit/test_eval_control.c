@@ -447,6 +447,50 @@ static void test_refused(void **state)
     }
 }
 
+/* ---- how often bodies may run ---- */
+
+#define INNER(name) " body={\nin i" name " int64\nin c" name " bool\nin a" name " float\nout g" name "\nout b" name         \
+                    "\ng" name " = Identity(c" name ")\n"
+
+/* Counted are the rounds of all of a run, and no longer than for that run. */
+static void test_rounds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t rounds;
+    } cases[] = {
+        {"init n int64 () 3\ninit m int64 () 5\ninit x float () 1\nout v\nv = Loop(n, _, x)" INNER("0")
+         "b0 = Loop(m, _, a0)" INNER("1") "b1 = Neg(a1)\n}\n}\n", 3 + 3 * 5},
+        {"opset 9\ninit x float 3,2 1 2 3 4 5 6\ns, o = Scan(a0, x) num_scan_inputs=1" ADD_UP, 3},
+        {"opset 17\ninit x float 2 1 2\nout y\nq = SequenceConstruct(x, x)\nr = SequenceMap(q) body={\nin a float ?\n"
+         "out c\nc = Neg(a)\n}\ninit p int64 () 0\ny = SequenceAt(r, p)", 2},
+        {"init c bool () 1\ninit x float 2 1 2\nout y\ny = If(c) then_branch={\nout p\np = Neg(x)\n} "
+         "else_branch={\nout q\nq = Abs(x)\n}", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bnf_model model;
+        struct bnf_graph graph = {0};
+        struct bnf_eval eval = {0};
+        struct bnf_err err = {0};
+        notation_read(&model, cases[i].text);
+        assert_int_equal(bnf_graph_build(&graph, &model, &err), BNF_OK);
+        assert_int_equal(bnf_eval_init(&eval, &graph, BNF_PRECISION_FLOAT, 1, NULL, 0, &err), BNF_OK);
+        for (int time = 0; time < 2; time++) {
+            assert_int_equal(bnf_eval_run(&eval, NULL, &err), BNF_OK);
+            assert_string_equal(eval.blocked, "");
+            if (eval.rounds != cases[i].rounds)
+                fail_msg("case %zu: %zu rounds, not %zu", i, eval.rounds, cases[i].rounds);
+        }
+        eval.rounds = bnf_most_rounds - 1;
+        assert_int_equal(bnf_eval_round(&eval, &err), BNF_OK);
+        assert_int_equal(bnf_eval_round(&eval, &err), BNF_CANNOT);
+        bnf_eval_free(&eval);
+        bnf_graph_free(&graph);
+        bnf_model_close(&model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -457,6 +501,7 @@ int main(void)
         cmocka_unit_test(test_bodies),
         cmocka_unit_test(test_sequences),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_rounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

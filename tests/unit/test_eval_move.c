@@ -2,6 +2,7 @@
  * Numbers are chosen so that both arms hold the results exactly. */
 #include "eval/eval.h"
 #include "eval/operator.h"
+#include "graph/shapes.h"
 #include "support/movecases.h"
 #include "support/notation.h"
 
@@ -11,6 +12,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,6 +216,20 @@ static const struct move_case joins[] = {
             "Slice(x, s, e, a, p)",
         "float 2x2: 12 10 4 2"},
     {"slice of nothing", X12 "init s int64 1 3; init e int64 1 1; y = Slice(x, s, e)", "float 0x4:"},
+    {"slice backwards from before the beginning",
+        X12 "init s int64 1 -10; init e int64 1 -9223372036854775808; init a int64 1 1; init p int64 1 -1; y = "
+            "Slice(x, s, e, a, p)",
+        "float 3x1: 1 5 9"},
+    {"slice by the smallest step",
+        X12 "init s int64 1 9223372036854774784; init e int64 1 -9223372036854775808; init a int64 1 1; "
+            "init p int64 1 -9223372036854775808; y = Slice(x, s, e, a, p)",
+        "float 3x1: 4 8 12"},
+    {"slice of an axis of nothing, backwards",
+        "init x float 2,0 zeros; init s int64 1 -1; init e int64 1 -9; init a int64 1 1; init p int64 1 -1; y = "
+        "Slice(x, s, e, a, p)",
+        "float 2x0:"},
+    {"slice of an axis twice", X12 "init s int64 2 0 0; init e int64 2 1 1; init a int64 2 1 -1; y = Slice(x, s, e, a)",
+        "wrong: 'axes' holds -1, which rank 2 does not have, or twice"},
     {"slice by step 0",
         X12
         "init s int64 1 0; init e int64 1 1; init a int64 1 0; init p int64 1 0; y = Slice(x, s, e, a, p)",
@@ -456,6 +472,59 @@ static void test_every_transpose(void **state)
     }
 }
 
+/* start:end:step of 0, 1, … n-1 by the words of the standard, in numbers that do not overflow. How many there are. */
+static size_t slice_defined(int n, double start, double end, double step, int64_t *out)
+{
+    size_t count = 0;
+    start = fmax(0, fmin(start < 0 ? start + n : start, step < 0 ? n - 1 : n));
+    end = fmax(step < 0 ? -1 : 0, fmin(end < 0 ? end + n : end, step < 0 ? n - 1 : n));
+    for (double at = start; n > 0 && (step < 0 ? at > end : at < end); at += step)
+        out[count++] = (int64_t)at;
+    return count;
+}
+
+static void check_slice(int n, const char *start, const char *end, const char *step)
+{
+    static const char *const elements[] = {"zeros", "0", "0 1", "0 1 2", "0 1 2 3"};
+    char text[256];
+    int64_t want[4];
+    struct run r;
+    struct bnf_constants constants;
+    const struct bnf_tensor *constant;
+    size_t count = slice_defined(n, strtod(start, NULL), strtod(end, NULL), strtod(step, NULL), want);
+    snprintf(text, sizeof text,
+        "init x int64 %d %s; init s int64 1 %s; init e int64 1 %s; init a int64 1 0; init p int64 1 %s; "
+        "y = Slice(x, s, e, a, p)",
+        n, elements[n], start, end, step);
+    run(&r, text, BNF_PRECISION_FLOAT, 1);
+    assert_int_equal(bnf_shapes_infer(&r.graph, &r.err), BNF_OK);
+    assert_int_equal(bnf_constants_init(&constants, &r.graph, false, &r.err), BNF_OK);
+    bnf_id y = bnf_graph_find(&r.graph, 0, "y");
+    assert_int_equal(bnf_constant(&constants, y, &constant, &r.err), BNF_OK);
+    bool agree = !r.status && r.out[0]->count == count && constant && constant->count == count &&
+                 r.graph.values[y].shape.dims[0] == (int64_t)count;
+    for (size_t i = 0; agree && i < count; i++)
+        agree = bnf_array_at(r.out[0], i) == (double)want[i] && bnf_tensor_at(constant, i) == (double)want[i];
+    if (!agree)
+        fail_msg("%d elements, %s:%s:%s is not what it should be, of %zu elements", n, start, end, step, count);
+    bnf_constants_free(&constants);
+    finish(&r);
+}
+
+/* Every slice of a few elements: evaluator, constants and shapes against the definition. */
+static void test_every_slice(void **state)
+{
+    (void)state;
+    static const char *const places[] = {"-9223372036854775808", "-9", "-4", "-3", "-1", "0", "2", "3", "9",
+        "9223372036854774784"};
+    static const char *const steps[] = {"-9223372036854775808", "-3", "-1", "1", "2", "9", "9223372036854774784"};
+    for (int n = 0; n < 5; n++)
+        for (size_t s = 0; s < COUNT(places); s++)
+            for (size_t e = 0; e < COUNT(places); e++)
+                for (size_t p = 0; p < COUNT(steps); p++)
+                    check_slice(n, places[s], places[e], steps[p]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -469,6 +538,7 @@ int main(void)
         cmocka_unit_test(test_regions),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_every_transpose),
+        cmocka_unit_test(test_every_slice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

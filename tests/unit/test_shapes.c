@@ -99,6 +99,20 @@ static const struct shape_case moves[] = {
         "in x float 10; init s int64 1 -1; init e int64 1 -99; init a int64 1 0; init t int64 1 -3; "
         "y = Slice(x, s, e, a, t)",
         "y float[4]"},
+    {"slice backwards from before the beginning",
+        "in x float 4,5,0; init s int64 3 -10 9223372036854774784 -1; init e int64 3 -99 -9223372036854775808 -9; "
+        "init a int64 3 0 1 2; init t int64 3 -1 -9223372036854775808 -1; y = Slice(x, s, e, a, t)",
+        "y float[1,1,0]"},
+    {"slice of an axis twice",
+        "in x float 4,5; init s int64 2 0 0; init e int64 2 2 3; init a int64 2 1 -1; y = Slice(x, s, e, a)",
+        "y float[y[0],y[1]]"},
+    {"slices of shapes backwards",
+        "in x float 2,3,4; s = Shape(x); init b int64 1 -9; init e int64 1 -99; init a int64 1 0; init t int64 1 -1; "
+        "y = Slice(s, b, e, a, t); init f int64 1 9; init m int64 1 -9223372036854775808; z = Slice(s, f, e, a, m); "
+        "u = ConstantOfShape(y); v = ConstantOfShape(z)",
+        "u float[2]; v float[4]"},
+    {"resize of an axis twice", "opset 18; in x float 4,5; init z int64 2 3 4; y = Resize(x, _, _, z) axes=[1,-1]",
+        "y float[y[0],y[1]]"},
     {"slice of everything",
         "in x float N; init s int64 1 0; init e int64 1 2147483647; y = Slice(x, s, e); "
         "init f int64 1 9223372036854774784; z = Slice(x, s, f); init g int64 1 9; u = Slice(x, s, g)",

@@ -8,9 +8,6 @@
 
 #include <inttypes.h>
 
-/* A loop that has not ended by then never will, as far as we care to wait. */
-enum { most_rounds = 10000000 };
-
 /* The truth of an input; *out keeps its value when the input is absent. */
 static int take_condition(struct bnf_call *call, const struct bnf_array *condition, bool *out)
 {
@@ -91,9 +88,9 @@ static int loop_rounds(struct loop *l)
         status = bnf_call_wrong(call, "its trip count should be one integer");
     int64_t most = !status && limit ? *(const int64_t *)limit->data : INT64_MAX;
     for (int64_t round = 0; !status && go_on && round < most; round++) {
-        if (round == most_rounds)
-            return bnf_call_cannot(call, "its body ran %d times and wants to run on", most_rounds);
-        status = loop_round(l, round, &go_on);
+        status = bnf_eval_round(call->eval, call->err);
+        if (!status)
+            status = loop_round(l, round, &go_on);
     }
     return status;
 }
@@ -140,7 +137,9 @@ static int map_element(struct bnf_call *call, bnf_id scope, size_t at, struct bn
             return bnf_call_wrong(call, "its sequence %zu is shorter than the first", i);
         in[i] = x && x->kind == BNF_KIND_SEQUENCE ? bnf_sequence_elements(x)[at] : x;
     }
-    int status = bnf_eval_body(call->eval, scope, in, call->input_count, out, call->output_count, call->err);
+    int status = bnf_eval_round(call->eval, call->err);
+    if (!status)
+        status = bnf_eval_body(call->eval, scope, in, call->input_count, out, call->output_count, call->err);
     if (status)
         R(bnf_body_drop)(call, out, call->output_count);
     for (size_t i = 0; i < call->output_count && !status; i++) {

@@ -59,7 +59,7 @@ static int scan_round(struct scan *s, struct bnf_array *const *from, const size_
 {
     struct bnf_call *call = s->call;
     struct bnf_array **slices = s->in + s->states;
-    int status = BNF_OK;
+    int status = bnf_eval_round(call->eval, call->err);
     for (size_t i = 0; i < s->inputs && !status; i++) {
         size_t length = (size_t)from[i]->dims[axes[i]];
         size_t place = listed(s, directions, i) ? length - 1 - at : at;
