@@ -15,6 +15,12 @@
 /* What is this far off is no matter of having measured the noise badly. */
 #define HOPELESS 1000.0
 
+/* Ties that no draw meets are rare: at most one element in so many. */
+#define RARE 1000
+
+/* The root mean square of fewer elements is no better a measure than the largest of them. */
+#define MEAN_OF 64
+
 /* An output of which a larger share is not finite says little, whatever the rest does. */
 #define NONFINITE_SHARE 100
 
@@ -177,6 +183,39 @@ static double allowed(const struct bnf_metrics *m)
     return fmax(fmax(m->to->e_ref, bnf_metrics_floor(m->dtype)), m->grain);
 }
 
+static double allowed_rms(const struct bnf_metrics *m, double noise)
+{
+    return fmax(fmax(noise, bnf_metrics_floor(m->dtype)), m->grain);
+}
+
+double bnf_metrics_rms(const struct bnf_metrics *m, const struct bnf_array *oracle, const struct bnf_array *run)
+{
+    if (oracle->kind != BNF_KIND_REAL || oracle->count < MEAN_OF || !bnf_metrics_same_form(oracle, run) ||
+        !is_judged(oracle, run))
+        return 0;
+    double sum = 0, scale = scale_of(m, oracle);
+    for (size_t i = 0; i < oracle->count; i++) {
+        double delta = (bnf_array_at(oracle, i) - bnf_array_at(run, i)) / scale;
+        sum += isfinite(delta) ? delta * delta : 0;
+    }
+    double rms = sqrt(sum / (double)oracle->count);
+    return m->dtype == BNF_DTYPE_DOUBLE && run->precision == BNF_PRECISION_FLOAT ? rms * FLOAT_TO_DOUBLE : rms;
+}
+
+bool bnf_metrics_rms_strays(const struct bnf_metrics *m, double noise, double rms)
+{
+    return m->real && rms > GATE * allowed_rms(m, noise);
+}
+
+void bnf_metrics_take_rms(struct bnf_metrics *m, double noise, double rms)
+{
+    double unit = allowed_rms(m, noise);
+    if (m->real && (m->rms_noise <= 0 || rms / unit > m->rms / m->rms_noise)) {
+        m->rms = rms;
+        m->rms_noise = unit;
+    }
+}
+
 void bnf_metrics_grain(struct bnf_metrics *m, const struct bnf_array *oracle, const struct bnf_array *new,
     const struct bnf_array *shaken)
 {
@@ -228,6 +267,24 @@ static void count_bucket(struct bnf_spread *spread, double delta)
     while (bucket < sizeof bounds / sizeof *bounds && delta >= bounds[bucket])
         bucket++;
     spread->buckets[bucket]++;
+}
+
+/* Where a distance is counted. */
+static int octave_of(double x)
+{
+    int octave = x > 0 && x < 1 ? -ilogb(x) : 0;
+    return octave < bnf_octaves ? octave : bnf_octaves - 1;
+}
+
+/* What is next to nothing need not be counted. */
+static void count_octaves(struct bnf_metrics *m, int arm, const struct bnf_array *oracle, const struct bnf_array *new)
+{
+    double scale = scale_of(m, oracle), least = bnf_metrics_floor(m->dtype) * scale;
+    for (size_t i = 0; i < oracle->count; i++) {
+        double delta = fabs(bnf_array_at(oracle, i) - bnf_array_at(new, i));
+        if (isfinite(delta) && delta > least)
+            m->octaves[arm][octave_of(delta / scale)]++;
+    }
 }
 
 static double rms_of(const struct bnf_array *a)
@@ -383,6 +440,7 @@ void bnf_metrics_compare(struct bnf_metrics *m, struct bnf_spread *spread,
     if (!is_judged(oracle, ref))
         return;
     m->to->samples++;
+    count_octaves(m, 0, oracle, new);
     double e = bnf_metrics_distance(new, oracle, scale_of(m, oracle));
     if (e > m->to->e_new) {
         m->to->e_new = e;
@@ -405,6 +463,7 @@ void bnf_metrics_gap(struct bnf_metrics *m, size_t sample, const struct bnf_arra
     if (oracle->kind != BNF_KIND_REAL || !is_judged(oracle, ref))
         return;
     double e = bnf_metrics_distance(new, oracle, scale_of(m, oracle));
+    count_octaves(m, 1, oracle, new);
     m->to->gap = e > m->to->gap ? e : m->to->gap;
     if (e > GATE * allowed(m))
         suspect(m, sample, e);
@@ -415,6 +474,14 @@ void bnf_metrics_gap(struct bnf_metrics *m, size_t sample, const struct bnf_arra
 void bnf_metrics_excuse(struct bnf_metrics *m, size_t elements, size_t shapes)
 {
     m->to->near_ties += elements + shapes;
+    m->excused += elements;
+    bnf_metrics_leave_open(m, elements, shapes);
+    m->open -= elements + shapes;
+}
+
+void bnf_metrics_leave_open(struct bnf_metrics *m, size_t elements, size_t shapes)
+{
+    m->open += elements + shapes;
     m->to->mismatched -= elements;
     m->shapes -= shapes;
     if (m->shapes == 0)
@@ -424,6 +491,32 @@ void bnf_metrics_excuse(struct bnf_metrics *m, size_t elements, size_t shapes)
 bool bnf_metrics_strays(const struct bnf_metrics *m)
 {
     return m->real && fmax(m->to->e_new, m->to->gap) > GATE * allowed(m);
+}
+
+static bool is_spread(const struct bnf_metrics *m)
+{
+    return m->real && m->rms > GATE * m->rms_noise;
+}
+
+/* How many elements are further off than is allowed, or up to half as far. */
+static size_t count_stray(const struct bnf_metrics *m)
+{
+    size_t count[2] = {0, 0};
+    int last = octave_of(GATE * (is_spread(m) ? fmin(m->rms_noise, allowed(m)) : allowed(m)));
+    for (int k = 0; k <= last; k++)
+        count[0] += m->octaves[0][k], count[1] += m->octaves[1][k];
+    return count[0] > count[1] ? count[0] : count[1];
+}
+
+bool bnf_metrics_strays_rarely(const struct bnf_metrics *m)
+{
+    return m->stepped && count_stray(m) <= m->to->compared / RARE;
+}
+
+/* Integers next to what they should be, as few as ties that no draw has met. */
+static bool steps_rarely(const struct bnf_metrics *m)
+{
+    return m->to->mismatched == m->one_step && m->one_step <= m->to->compared / RARE;
 }
 
 bool bnf_metrics_is_hopeless(const struct bnf_metrics *m)
@@ -445,6 +538,9 @@ static const char *why_it_fails(
     if (to->e_new > GATE * noise)
         return bnf_arena_format(
             arena, "it is %.3g off the exact result, and rounding accounts for %.3g", to->e_new, noise);
+    if (is_spread(m) && !(to->gap > GATE * noise))
+        return bnf_arena_format(
+            arena, "its root mean square is %.3g off, and rounding accounts for %.3g", m->rms, m->rms_noise);
     if (to->gap > GATE * noise)
         return bnf_arena_format(arena,
             "computed in double it is %.3g off, and rounding accounts for %.3g: the weights are other ones",
@@ -454,6 +550,25 @@ static const char *why_it_fails(
             "%zu of %zu elements are further apart than --rtol=%g and --atol=%g allow", m->beyond,
             to->compared, options->rtol > DBL_TRUE_MIN ? options->rtol : 0, options->atol);
     return NULL;
+}
+
+/* What does not fail need not agree. */
+static void find_inconclusive(struct bnf_metrics *m)
+{
+    const char *text = NULL;
+    size_t count = 0;
+    if (m->open)
+        count = m->open, text = "differences at ties that the draws do not settle";
+    else if (m->to->mismatched)
+        count = m->to->mismatched, text = "integers are one off, which may be ties that no draw meets";
+    else if (m->excused > m->to->compared / 2)
+        count = m->excused, text = "elements, more than half, are near ties";
+    else if (bnf_metrics_strays(m) || is_spread(m))
+        count = count_stray(m), text = "elements behind a step are off, which may be ties that no draw meets";
+    if (!text)
+        return;
+    snprintf(m->inconclusive, sizeof m->inconclusive, "'%.60s': %zu %s", m->to->name, count, text);
+    m->to->samples = 0;
 }
 
 int bnf_metrics_finish(struct bnf_metrics *m, const struct bnf_run_options *options, struct bnf_arena *arena,
@@ -470,8 +585,10 @@ int bnf_metrics_finish(struct bnf_metrics *m, const struct bnf_run_options *opti
         to->noise = to->e_new / fmax(to->e_ref, bnf_dtype_roundoff(m->dtype));
         to->rms = finite ? sqrt(m->squares / (double)finite) : 0;
     }
-    to->fails = *m->shape || m->one_sided || to->mismatched || m->beyond ||
-                (m->real && (to->e_new > GATE * noise || to->gap > GATE * noise));
+    to->fails = *m->shape || m->one_sided || (to->mismatched && !steps_rarely(m)) || m->beyond ||
+                ((bnf_metrics_strays(m) || is_spread(m)) && !bnf_metrics_strays_rarely(m));
+    if (!to->fails)
+        find_inconclusive(m);
     if (m->one_sided)
         m->failed_sample = m->one_sided_in - 1;
     if (to->fails) {

@@ -18,6 +18,9 @@ struct bnf_far {
 
 enum { bnf_farthest = 5 };
 
+/* Powers of two that distances are counted by. */
+enum { bnf_octaves = 64 };
+
 /* What concerns all outputs. */
 struct bnf_spread {
     struct bnf_far far[bnf_farthest]; /* the farthest first */
@@ -37,7 +40,15 @@ struct bnf_metrics {
     size_t one_sided_in;  /* a sample that has such, counted from 1; 0: none */
     size_t overflowed;    /* likewise, but that is no mistake: see bnf_runner_excuse_overflow */
     size_t beyond;        /* elements that rtol and atol do not allow */
-    size_t shapes;        /* samples whose shape or type is another */
+    size_t octaves[2][bnf_octaves]; /* of the candidate in float and in double: elements whose distance from the
+                                       oracle, relative to the scale, is in [2⁻ᵏ, 2¹⁻ᵏ); all from 1 on are at 0 */
+    double rms, rms_noise;          /* of the sample where they are furthest apart */
+    bool stepped;    /* a step (a Round, a quantization) is in front of it: what is at a tie there jumps */
+    size_t excused;  /* elements that a draw of the reference has as the candidate does */
+    size_t open;     /* elements and samples of another shape about which the draws say nothing */
+    size_t one_step; /* of the mismatched elements, those next to what they should be, that no draw moves */
+    char inconclusive[160]; /* a sentence: why nothing follows from the runs of this output; "" */
+    size_t shapes;          /* samples whose shape or type is another */
     char shape[256];      /* what differs in shape or type; "" */
     size_t failed_sample; /* the first that looks wrong; SIZE_MAX: none */
     double failed_most;
@@ -69,10 +80,27 @@ bool bnf_metrics_strays(const struct bnf_metrics *m);
 /* True when it does so beyond all reason. */
 bool bnf_metrics_is_hopeless(const struct bnf_metrics *m);
 
+/* True when so few elements stray, behind a step, that they are taken for ties that no draw has met. */
+bool bnf_metrics_strays_rarely(const struct bnf_metrics *m);
+
+/* The root mean square of a run's distance from the oracle, relative to the scale; 0 where it says nothing that
+ * the largest distance does not: in small arrays, and in what is not judged. */
+double bnf_metrics_rms(const struct bnf_metrics *m, const struct bnf_array *oracle, const struct bnf_array *run);
+
+/* True when the candidate's, in one sample, is more than the reference's allows. */
+bool bnf_metrics_rms_strays(const struct bnf_metrics *m, double noise, double rms);
+
+/* Takes both of one sample in, once all draws are made. */
+void bnf_metrics_take_rms(struct bnf_metrics *m, double noise, double rms);
+
 /* Elements that were counted as mismatched, and samples as of another shape, are near ties after all. */
 void bnf_metrics_excuse(struct bnf_metrics *m, size_t elements, size_t shapes);
 
-/* Judges: fills what is left of *m->to, with a sentence from the arena where it fails. BNF_ENOMEM. */
+/* Likewise, but neither are they known to be ties: the output as a whole says nothing any more. */
+void bnf_metrics_leave_open(struct bnf_metrics *m, size_t elements, size_t shapes);
+
+/* Judges: fills what is left of *m->to, with a sentence from the arena where it fails. What neither agrees nor
+ * fails counts as not compared, and m->inconclusive says why. BNF_ENOMEM. */
 int bnf_metrics_finish(struct bnf_metrics *m, const struct bnf_run_options *options, struct bnf_arena *arena,
     struct bnf_err *err);
 

@@ -153,6 +153,7 @@ static int take_ref(struct bnf_runner *r, const struct bnf_eval *eval, size_t sa
         if (data && exact && bnf_metrics_same_form(data, exact))
             r->noise[at] = fmax(bnf_metrics_noise_of(exact, data), bnf_metrics_floor(exact->dtype));
         bnf_metrics_noise(&r->metrics[i], r->oracle[at], r->ref[at]);
+        r->rms_ref[at] = bnf_metrics_rms(&r->metrics[i], r->oracle[at], r->ref[at]);
         label(r, sample, i, is_wide(r, i) ? r->oracle[at] : r->ref[at], false);
         status = compare_expected(r, sample, i, r->ref[at], err);
     }
@@ -189,6 +190,7 @@ static int compare(struct bnf_runner *r, size_t sample, size_t output, const str
     bool may_tie = tie.decider->kind && tie.data && tie.data->kind == BNF_KIND_REAL;
     bnf_metrics_compare(m, &r->spread, r->options, sample, r->oracle[at], ref, new, may_tie ? &tie : NULL);
     r->one_sided[at] = m->one_sided - before;
+    r->rms_new[at] = bnf_metrics_rms(m, r->oracle[at], new);
     label(r, sample, output, new, true);
     return m->shapes + m->to->mismatched > wrong ? keep_other(r, at, ref, new, may_tie ? &tie : NULL, err)
                                                  : BNF_OK;
@@ -299,6 +301,8 @@ static int run_chunk(struct bnf_runner *r, struct bnf_err *err)
     do {
         drop_kept(r);
         memset(r->one_sided, 0, BNF_RUN_CHUNK * r->outputs * sizeof *r->one_sided);
+        memset(r->rms_ref, 0, BNF_RUN_CHUNK * r->outputs * sizeof *r->rms_ref);
+        memset(r->rms_new, 0, BNF_RUN_CHUNK * r->outputs * sizeof *r->rms_new);
         r->done = 4 * r->first;
         status = pass(r, BNF_RUN_REF, BNF_PRECISION_DOUBLE, take_oracle, err);
     } while (status == BNF_RUN_TROUBLE && r->trouble.status == BNF_EINPUT && r->first == 0 &&
@@ -380,6 +384,11 @@ static int judge(struct bnf_runner *r, struct bnf_err *err)
         if (run->outputs[i].fails && failing == SIZE_MAX)
             failing = i;
     }
+    for (size_t i = 0; i < r->outputs && !status && failing == SIZE_MAX && !run->note; i++)
+        if (*r->metrics[i].inconclusive) {
+            run->note = bnf_arena_copy(&run->arena, r->metrics[i].inconclusive, strlen(r->metrics[i].inconclusive));
+            status = run->note ? BNF_OK : bnf_fail_memory(err);
+        }
     if (!status)
         status = tell_farthest(r, err);
     bool whole = judged == r->outputs && !r->lacks && !r->unexpected && r->node_runs == r->node_needed;

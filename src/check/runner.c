@@ -230,6 +230,51 @@ int bnf_runner_look_ahead(struct bnf_runner *r, bool *reached, struct bnf_err *e
     return status;
 }
 
+/* ---- steps ---- */
+
+/* Does a node's result jump where its input moves a little? Integers that follow from real numbers do, and what
+ * rounds; a body may hold either. Shapes are exact. */
+static bool is_step(const struct bnf_graph *g, bnf_id node, bnf_id output)
+{
+    static const char *const rounding[] = {"Round", "Floor", "Ceil", "Sign", "Mod", "ThresholdedRelu", "Shrink",
+        "Hardmax", "MaxRoiPool"};
+    bool real = g->nodes[node].first_body != g->nodes[node].last_body;
+    for (size_t i = 0; i < sizeof rounding / sizeof *rounding && !real; i++)
+        real = bnf_node_is(g, node, rounding[i]);
+    if (real || bnf_node_is(g, node, "Shape") || bnf_node_is(g, node, "Size"))
+        return real;
+    for (uint32_t slot = 0; slot < g->nodes[node].input_count; slot++) {
+        bnf_id input = bnf_node_input(g, node, slot);
+        real |= input != BNF_NONE && bnf_kind_of(g->values[input].shape.dtype) == BNF_KIND_REAL;
+    }
+    return real && bnf_kind_of(g->values[output].shape.dtype) == BNF_KIND_INT;
+}
+
+/* Which outputs lie behind a step. */
+static int find_steps(struct bnf_runner *r, struct bnf_err *err)
+{
+    const struct bnf_graph *g = &r->graph[BNF_RUN_REF];
+    const struct bnf_scope *main = &g->scopes[0];
+    bool *stepped = bnf_alloc(g->value_count, sizeof *stepped);
+    if (!stepped)
+        return bnf_fail_memory(err);
+    for (size_t i = 0; i < main->order_count; i++) {
+        bnf_id node = main->order[i];
+        bool any = false;
+        for (uint32_t slot = 0; slot < g->nodes[node].input_count; slot++)
+            any |= bnf_node_input(g, node, slot) != BNF_NONE && stepped[bnf_node_input(g, node, slot)];
+        for (uint32_t slot = 0; slot < g->nodes[node].output_count; slot++) {
+            bnf_id output = bnf_node_output(g, node, slot);
+            if (output != BNF_NONE)
+                stepped[output] = any || is_step(g, node, output);
+        }
+    }
+    for (size_t i = 0; i < r->outputs; i++)
+        r->metrics[i].stepped = stepped[main->outputs[i]];
+    bnf_free(stepped);
+    return BNF_OK;
+}
+
 /* ---- preparing ---- */
 
 int bnf_runner_prepare(struct bnf_runner *r, struct bnf_model *const models[2], struct bnf_err *err)
@@ -259,10 +304,13 @@ int bnf_runner_prepare(struct bnf_runner *r, struct bnf_model *const models[2], 
     r->boxes = bnf_arena_alloc(&r->arena, BNF_RUN_CHUNK * r->outputs, sizeof *r->boxes);
     r->other = bnf_arena_alloc(&r->arena, BNF_RUN_CHUNK * r->outputs, sizeof *r->other);
     r->noise = bnf_arena_alloc(&r->arena, BNF_RUN_CHUNK * r->outputs, sizeof *r->noise);
+    r->rms_ref = bnf_arena_alloc(&r->arena, BNF_RUN_CHUNK * r->outputs, sizeof *r->rms_ref);
+    r->rms_new = bnf_arena_alloc(&r->arena, BNF_RUN_CHUNK * r->outputs, sizeof *r->rms_new);
     r->one_sided = bnf_arena_alloc(&r->arena, BNF_RUN_CHUNK * r->outputs, sizeof *r->one_sided);
     r->run->outputs = bnf_arena_alloc(&r->run->arena, r->outputs, sizeof *r->run->outputs);
     if (!r->partner || !r->source || !r->metrics || !r->deciders || !r->taps || !r->oracle || !r->ref ||
-        !r->data || !r->boxes || !r->other || !r->noise || !r->one_sided || !r->run->outputs)
+        !r->data || !r->boxes || !r->other || !r->noise || !r->rms_ref || !r->rms_new || !r->one_sided ||
+        !r->run->outputs)
         return bnf_fail_memory(err);
     r->run->output_count = r->outputs;
     for (size_t i = 0; i < r->outputs; i++) {
@@ -281,5 +329,5 @@ int bnf_runner_prepare(struct bnf_runner *r, struct bnf_model *const models[2], 
         r->wide |= r->graph[0].values[r->feeds.inputs[i].value].shape.dtype == BNF_DTYPE_DOUBLE;
     pair_outputs(r);
     pair_inputs(r);
-    return BNF_OK;
+    return find_steps(r, err);
 }

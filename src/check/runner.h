@@ -38,6 +38,7 @@ struct bnf_runner {
     struct bnf_array **data, **boxes; /* the deciders' */
     struct bnf_array **other; /* the candidate's, where it is discrete or of another form, and disagrees */
     double *noise;            /* the noise of data */
+    double *rms_ref, *rms_new; /* root mean squares of the distances from the oracle, see bnf_metrics_rms */
     size_t *one_sided;        /* elements that are not finite in one model only */
     size_t first, chunk;      /* samples first … first+chunk-1 are at work */
     size_t done, all;         /* runs, for the progress */
@@ -78,11 +79,12 @@ size_t bnf_runner_place(const struct bnf_runner *r, size_t sample, size_t output
 
 /* One run is one draw of the rounding errors. Where they all push an output the same way, a lucky one is next
  * to zero, and the candidate looks bad in comparison. Before it is judged, the reference gets more draws on
- * the sample in question, its inputs and stored numbers shaken by less than their rounding. */
+ * the sample in question, its inputs and stored numbers shaken by less than their rounding. At the end the samples' root mean
+ * squares are judged. */
 int bnf_runner_draw_again(struct bnf_runner *r, struct bnf_err *err);
 
 /* What is decided at a tie, a label or a count, may come out otherwise in the candidate: it is excused where
- * it does in a draw of the reference as well. BNF_RUN_TROUBLE, BNF_ENOMEM. */
+ * a draw of the reference has what the candidate has. BNF_RUN_TROUBLE, BNF_ENOMEM. */
 int bnf_runner_excuse_ties(struct bnf_runner *r, struct bnf_err *err);
 
 /* Where the runs of a sample are finite in one model only: is some value about to leave the range of its
