@@ -4,7 +4,8 @@
 # usage: tests/fuzz/run.sh [SECONDS [TARGET …]]        after `make MODE=fuzz CC=clang fuzzers`
 #
 # Inputs that were worth keeping stay in $BUILD/corpus, findings in $BUILD/findings. SEED makes a run repeatable as far
-# as the corpus is the same and RUNS ends it before the time does.
+# as the corpus is the same and RUNS ends it before the time does. An input may take 40 seconds: sanitizers and counters
+# make a probe of the proof's, which may take three seconds, that slow.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 BUILD=${BUILD:-build} PYTHON=${PYTHON:-/usr/bin/python3}
@@ -19,7 +20,7 @@ mkdir -p "$BUILD/findings"
 [ -d "$BUILD/corpus/seeds" ] || "$PYTHON" tests/fuzz/corpus.py "${BNFOLD:-$BUILD/release/bnfold}" "$BUILD/corpus/seeds" || exit 2
 for target; do
     mkdir -p "$BUILD/corpus/$target"
-    "$BUILD/fuzz/tests/fuzz/$target" -max_total_time="$seconds" -rss_limit_mb=2048 -malloc_limit_mb=2048 -timeout=10 \
+    "$BUILD/fuzz/tests/fuzz/$target" -max_total_time="$seconds" -rss_limit_mb=2048 -malloc_limit_mb=2048 -timeout=40 \
         -max_len=65536 -dict=tests/fuzz/onnx.dict -artifact_prefix="$BUILD/findings/$target-" -print_final_stats=1 \
         -use_value_profile=0 ${SEED:+-seed=$SEED} ${RUNS:+-runs=$RUNS} "$BUILD/corpus/$target" "$BUILD/corpus/seeds/$target" \
         "tests/fuzz/regressions/$target" >"$log" 2>&1
