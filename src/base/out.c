@@ -214,6 +214,7 @@ static int appear(struct bnf_out *out)
     return reason;
 }
 
+/* Asks for what writing has put off, before an older file is touched; with `flush` it is on the disk then. */
 static int settle(const struct bnf_out *out, bool flush)
 {
     if (flush)

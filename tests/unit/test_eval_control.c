@@ -396,6 +396,15 @@ static void test_sequences(void **state)
 
 /* ---- what is refused, and in which words ---- */
 
+/* A model that is ready to run. */
+static void open_case(const char *text, struct bnf_model *model, struct bnf_graph *graph, struct bnf_eval *eval)
+{
+    struct bnf_err err = {0};
+    notation_read(model, text);
+    assert_int_equal(bnf_graph_build(graph, model, &err), BNF_OK);
+    assert_int_equal(bnf_eval_init(eval, graph, BNF_PRECISION_FLOAT, 1, NULL, 0, &err), BNF_OK);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -433,9 +442,7 @@ static void test_refused(void **state)
         struct bnf_graph graph = {0};
         struct bnf_eval eval = {0};
         struct bnf_err err = {0};
-        notation_read(&model, cases[i].text);
-        assert_int_equal(bnf_graph_build(&graph, &model, &err), BNF_OK);
-        assert_int_equal(bnf_eval_init(&eval, &graph, BNF_PRECISION_FLOAT, 1, NULL, 0, &err), BNF_OK);
+        open_case(cases[i].text, &model, &graph, &eval);
         int status = bnf_eval_run(&eval, NULL, &err);
         assert_int_equal(status, cases[i].cannot ? BNF_OK : BNF_EINPUT);
         const char *told = cases[i].cannot ? eval.blocked : err.text;
@@ -473,9 +480,7 @@ static void test_rounds(void **state)
         struct bnf_graph graph = {0};
         struct bnf_eval eval = {0};
         struct bnf_err err = {0};
-        notation_read(&model, cases[i].text);
-        assert_int_equal(bnf_graph_build(&graph, &model, &err), BNF_OK);
-        assert_int_equal(bnf_eval_init(&eval, &graph, BNF_PRECISION_FLOAT, 1, NULL, 0, &err), BNF_OK);
+        open_case(cases[i].text, &model, &graph, &eval);
         for (int time = 0; time < 2; time++) {
             assert_int_equal(bnf_eval_run(&eval, NULL, &err), BNF_OK);
             assert_string_equal(eval.blocked, "");
