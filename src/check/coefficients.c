@@ -202,6 +202,11 @@ double bnf_least_that_counts(int dtype)
     return fmax(bnf_dtype_tiny(dtype) * 0x1p-24, DBL_TRUE_MIN);
 }
 
+double bnf_coarse_below(int dtype)
+{
+    return bnf_dtype_is_float(dtype) ? 2 * bnf_dtype_tiny(dtype) / bnf_dtype_roundoff(dtype) : 0;
+}
+
 /* Sets `bit` for every output channel that has a weight of at least `least`. Looks no further than it must. */
 static void mark_channels(const struct bnf_core *layout, const struct bnf_weights *w, bool transposed, double least,
     uint8_t bit, uint8_t *marks)
@@ -320,28 +325,46 @@ bool bnf_weights_shift(
 
 /* ---- one tensor as multiples of another ---- */
 
-bool bnf_weights_factors(const struct bnf_core *c, const struct bnf_weights w[2], double *factor)
+/* Reads a row of both with their factors. */
+static void read_rows(const struct bnf_core *c, const struct bnf_weights w[2], size_t r, double *const row[2])
 {
+    for (int i = 0; i < 2; i++) {
+        bnf_weights_read(w[i].tensor, w[i].quant, r * c->cols, c->cols, row[i]);
+        for (size_t k = 0; k < c->cols; k++)
+            row[i][k] *= (w[i].row ? w[i].row[r] : 1) * (w[i].col ? w[i].col[bnf_core_group(c, r) * c->cols + k] : 1);
+    }
+}
+
+bool bnf_weights_factors(const struct bnf_core *c, const struct bnf_weights w[2], const double *const added[2],
+    bool uniform, double *factor)
+{
+    const double small = bnf_coarse_below(c->dtype);
     double *most = bnf_alloc(c->out_channels, sizeof *most);
     double *row[2] = {bnf_alloc(c->cols, sizeof **row), bnf_alloc(c->cols, sizeof **row)};
     bool found = most && row[0] && row[1];
+    size_t top = 0;
     for (size_t o = 0; found && o < c->out_channels; o++)
         factor[o] = 1;
     for (size_t r = 0; found && r < c->rows; r++) {
-        size_t group = bnf_core_group(c, r);
-        for (int i = 0; i < 2; i++) {
-            bnf_weights_read(w[i].tensor, w[i].quant, r * c->cols, c->cols, row[i]);
-            for (size_t k = 0; k < c->cols; k++)
-                row[i][k] *= (w[i].row ? w[i].row[r] : 1) * (w[i].col ? w[i].col[group * c->cols + k] : 1);
-        }
-        for (size_t k = 0; k < c->cols && found; k++) {
+        read_rows(c, w, r, row);
+        for (size_t k = 0; k < c->cols; k++) {
             size_t o = c->rows_out ? r % c->row_channels : bnf_core_col_channel(c, r, k);
             if (!(fabs(row[0][k]) > most[o]))
                 continue;
             most[o] = fabs(row[0][k]);
             factor[o] = row[1][k] / row[0][k];
-            found = isfinite(factor[o]) && factor[o] != 0;
+            top = most[o] > most[top] ? o : top;
         }
+    }
+    const double one = found ? factor[top] : 1;
+    for (size_t o = 0; found && o < c->out_channels; o++) {
+        bool tells = fmin(1, fabs(one)) * most[o] >= small;
+        bool told = !tells && added[0] && added[1] && fmin(fabs(added[0][o]), fabs(added[1][o])) >= small;
+        double own = told ? added[1][o] / added[0][o] : factor[o];
+        factor[o] = uniform ? one : own;
+        found = isfinite(factor[o]) && factor[o] != 0;
+        if (told && uniform)
+            found = found && fabs(own - one) < 0x1p-6 * fabs(one);
     }
     bnf_free(most);
     bnf_free(row[0]);

@@ -263,3 +263,56 @@ enum bnf_outcome bnf_stored_constants_compare(const struct bnf_stored *layer, co
         worst.index, worst.found, worst.expected, worst.u, limit);
     return BNF_DIFFERENT;
 }
+
+/* What the candidate's elements are times the reference's, for each place of the axis by the largest. */
+static bool find_factors(const struct bnf_tensor *const t[2], const struct bnf_normal *const map[2],
+    struct bnf_normal *factors)
+{
+    struct bnf_twin at, on;
+    for (size_t k = 0; k < factors->count; k++)
+        factors->scale[k] = 1;
+    bnf_twin_start(&at, (int)t[0]->rank, t[0]->dims, map[0], map[1]);
+    bnf_twin_start(&on, (int)t[0]->rank, t[0]->dims, factors, NULL);
+    for (size_t i = 0; i < t[0]->count; i++, bnf_twin_next(&at), bnf_twin_next(&on)) {
+        double ref = bnf_tensor_at(t[0], i) * bnf_scale_at(map[0], at.at[0]);
+        double new = bnf_tensor_at(t[1], i) * bnf_scale_at(map[1], at.at[1]);
+        size_t k = on.at[0];
+        if (!(fabs(ref) > factors->size[k]))
+            continue;
+        factors->size[k] = fabs(ref);
+        factors->scale[k] = new / ref;
+    }
+    memset(factors->size, 0, factors->count * sizeof *factors->size);
+    return bnf_normal_settle(factors);
+}
+
+enum bnf_outcome bnf_stored_multiples_compare(const struct bnf_stored *layer, const char *what,
+    const struct bnf_tensor *const t[2], const struct bnf_normal *const map[2], int axis,
+    const struct bnf_normal **factors)
+{
+    struct bnf_prover *p = layer->p;
+    int64_t dims[BNF_MAP_RANK];
+    const struct bnf_normal *multiplied[2] = {map[0], map[1]};
+    p->resorts = true;
+    if (!p->multiples || t[0]->rank != t[1]->rank || t[0]->rank > BNF_MAP_RANK ||
+        !bnf_same_bytes(t[0]->dims, t[1]->dims, t[0]->rank * sizeof *t[0]->dims))
+        return BNF_UNKNOWN;
+    for (int i = 0; i < (int)t[0]->rank; i++)
+        dims[i] = i == axis ? t[0]->dims[i] : 1;
+    struct bnf_normal *found = bnf_normal_new(p, layer->arena, (int)t[0]->rank, dims);
+    if (!found || !find_factors(t, map, found) ||
+        !bnf_normal_compose(p, layer->arena, found, map[0], &multiplied[0]))
+        return BNF_UNKNOWN;
+    /* The factors are made of stored numbers, too. */
+    found->scale_tensors = 1 + (map[1] ? map[1]->scale_tensors : 0);
+    struct bnf_normal counted = {.rank = -1, .count = 1, .scale = (double[]){1}, .shift = (double[]){0}, .size = (double[]){0}};
+    counted.scale_tensors = found->scale_tensors;
+    if (!bnf_normal_compose(p, layer->arena, map[1], &counted, &multiplied[1]))
+        return BNF_UNKNOWN;
+    bool explaining = p->explaining;
+    p->explaining = false;
+    enum bnf_outcome outcome = bnf_stored_constants_compare(layer, what, t, multiplied);
+    p->explaining = explaining;
+    *factors = found;
+    return outcome;
+}

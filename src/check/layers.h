@@ -39,4 +39,10 @@ bool bnf_stored_map_fits(const struct bnf_normal *map, const struct bnf_tensor *
 enum bnf_outcome bnf_stored_constants_compare(const struct bnf_stored *layer, const char *what,
     const struct bnf_tensor *const t[2], const struct bnf_normal *const map[2]);
 
+/* The same where the candidate's may be multiples of the reference's along one axis: *factors, of as many axes, is what they
+ * are. The last resort, which is not taken unless p->multiples says so. */
+enum bnf_outcome bnf_stored_multiples_compare(const struct bnf_stored *layer, const char *what,
+    const struct bnf_tensor *const t[2], const struct bnf_normal *const map[2], int axis,
+    const struct bnf_normal **factors);
+
 #endif

@@ -190,6 +190,46 @@ static uint32_t constant_slot(const struct bnf_stored *layer, size_t terms)
     return found;
 }
 
+/* Factors of the constant along one of its axes as ones of the result. NULL: they are none. */
+static const struct bnf_normal *move_to_result(const struct bnf_stored *layer, const struct equation *e,
+    uint32_t slot, const struct bnf_normal *factors, int own_axis, int constant_rank)
+{
+    const struct bnf_graph *g = &layer->p->side[BNF_REF].graph;
+    int rank = g->values[bnf_node_output(g, layer->node[BNF_REF], 0)].shape.rank;
+    int64_t dims[BNF_MAP_RANK];
+    bool is_there = false;
+    if (factors->count == 1)
+        return factors;
+    for (int axis = 0; axis < rank && rank <= BNF_MAP_RANK; axis++) {
+        bool same = constant_axis(e, &e->inputs[slot], constant_rank, rank, axis) == own_axis;
+        is_there |= same;
+        dims[axis] = same ? (int64_t)factors->count : 1;
+    }
+    struct bnf_normal *moved = is_there ? bnf_normal_new(layer->p, layer->arena, rank, dims) : NULL;
+    if (!moved)
+        return NULL;
+    memcpy(moved->scale, factors->scale, factors->count * sizeof *factors->scale);
+    moved->scale_tensors = factors->scale_tensors;
+    return moved;
+}
+
+/* Or the constants are the same but for factors along one axis of the result, which then lie behind it. */
+static bool compare_multiples(struct bnf_stored *layer, const struct equation *e, uint32_t slot,
+    const struct bnf_tensor *const constant[2], const struct bnf_normal *const map[2])
+{
+    const struct bnf_normal *factors, *moved;
+    const struct bnf_tally before = *layer->tally;
+    const int rank = (int)constant[0]->rank;
+    for (int axis = 0; axis < rank; axis++) {
+        *layer->tally = before;
+        if (bnf_stored_multiples_compare(layer, "constant operand", constant, map, axis, &factors) == BNF_EQUAL &&
+            (moved = move_to_result(layer, e, slot, factors, axis, rank)) != NULL &&
+            bnf_normal_compose(layer->p, layer->arena, layer->out[1], moved, &layer->out[1]))
+            return true;
+    }
+    return false;
+}
+
 enum bnf_outcome bnf_stored_einsum(struct bnf_stored *layer)
 {
     struct equation e;
@@ -211,5 +251,14 @@ enum bnf_outcome bnf_stored_einsum(struct bnf_stored *layer)
             !move_to_constant(layer, &e, slot, scale, constant[i], &map[i]))
             return BNF_UNKNOWN;
     layer->dtype = constant[0]->dtype;
-    return bnf_stored_constants_compare(layer, "constant operand", constant, map);
+    const struct bnf_tally before = *layer->tally;
+    enum bnf_outcome outcome = bnf_stored_constants_compare(layer, "constant operand", constant, map);
+    if (outcome != BNF_DIFFERENT)
+        return outcome;
+    const struct bnf_tally after = *layer->tally;
+    *layer->tally = before;
+    if (compare_multiples(layer, &e, slot, constant, map))
+        return BNF_EQUAL;
+    *layer->tally = after;
+    return outcome;
 }

@@ -128,6 +128,27 @@ static enum bnf_outcome compare_shifted(struct bnf_stored *layer, const struct b
     return outcome;
 }
 
+/* Or tables that are multiples along one of the axes that stay. */
+static bool compare_multiples(struct bnf_stored *layer, const struct bnf_tensor *const table[2],
+    const struct bnf_normal *const map[2], int axis)
+{
+    const struct bnf_graph *g = &layer->p->side[BNF_REF].graph;
+    const struct bnf_normal *factors;
+    const struct bnf_tally before = *layer->tally;
+    bnf_id looked_up = bnf_node_input(g, layer->node[BNF_REF], 1);
+    int indices = looked_up == BNF_NONE ? -1 : g->values[looked_up].shape.rank;
+    bool plain = !(map[0] && map[0]->shifts) && !(map[1] && map[1]->shifts);
+    for (int i = 0; plain && indices >= 0 && i < (int)table[0]->rank; i++) {
+        *layer->tally = before;
+        layer->out[0] = NULL;
+        if (i != axis &&
+            bnf_stored_multiples_compare(layer, "table", table, map, i, &factors) == BNF_EQUAL &&
+            (layer->out[1] = move_from_table(layer, factors, axis, indices)) != NULL)
+            return true;
+    }
+    return false;
+}
+
 enum bnf_outcome bnf_stored_gather(struct bnf_stored *layer)
 {
     const struct bnf_tensor *table[2];
@@ -155,6 +176,9 @@ enum bnf_outcome bnf_stored_gather(struct bnf_stored *layer)
     struct bnf_tally after = *layer->tally;
     *layer->tally = before;
     if (compare_shifted(layer, table, map, (int)axis) == BNF_EQUAL)
+        return BNF_EQUAL;
+    *layer->tally = before;
+    if (compare_multiples(layer, table, map, (int)axis))
         return BNF_EQUAL;
     layer->out[0] = layer->out[1] = NULL;
     *layer->tally = after;

@@ -277,8 +277,8 @@ static enum bnf_outcome compare_bare(struct bnf_prover *p, const struct effectiv
     return outcome;
 }
 
-/* Or they are the same but for a factor of each output channel, the rest of which is behind them. */
-static enum bnf_outcome compare_multiples(struct bnf_prover *p, const struct effective e[2],
+/* Or they are the same but for a factor of each output channel, or one of all, the rest of which is behind them. */
+static enum bnf_outcome compare_multiples(struct bnf_prover *p, const struct effective e[2], bool uniform,
     struct bnf_arena *arena, const struct bnf_normal **added, struct bnf_tally *tally)
 {
     struct effective own[2] = {e[0], e[1]};
@@ -290,8 +290,10 @@ static enum bnf_outcome compare_multiples(struct bnf_prover *p, const struct eff
     struct bnf_normal *factors = bnf_normal_new(p, arena, rank, dims), *post = bnf_normal_new(p, arena, rank, dims);
     if (!factors || !post || e[0].core->rows_out != e[1].core->rows_out)
         return BNF_UNKNOWN;
+    const bool told = e[0].bias_rows == 1 && e[1].bias_rows == 1;
+    const double *const biases[2] = {told ? e[0].bias : NULL, told ? e[1].bias : NULL};
     const struct bnf_weights weights[2] = {e[0].weights, e[1].weights};
-    if (!bnf_weights_factors(e[0].core, weights, factors->scale))
+    if (!bnf_weights_factors(e[0].core, weights, biases, uniform, factors->scale))
         return BNF_UNKNOWN;
     for (size_t o = 0; o < n; o++)
         post->scale[o] = factors->scale[o] * bnf_scale_at(e[0].post, o);
@@ -301,10 +303,10 @@ static enum bnf_outcome compare_multiples(struct bnf_prover *p, const struct eff
     if (!bnf_normal_settle(factors) || !bnf_normal_settle(post) || !weigh(p, arena, &own[0]))
         return BNF_UNKNOWN;
     enum bnf_outcome outcome = compare_weights(p, own, tally);
-    const struct bnf_normal *bias;
-    if (outcome == BNF_EQUAL && (!additions(p, &p->side[0], arena, &e[0], &added[0]) ||
+    const struct bnf_normal *bias, *tidy = bnf_normal_tidy(p, arena, factors);
+    if (outcome == BNF_EQUAL && (!tidy || !additions(p, &p->side[0], arena, &e[0], &added[0]) ||
                                     !additions(p, &p->side[1], arena, &e[1], &bias) ||
-                                    !bnf_normal_compose(p, arena, bias, factors, &added[1])))
+                                    !bnf_normal_compose(p, arena, bias, tidy, &added[1])))
         return BNF_UNKNOWN;
     return outcome;
 }
@@ -318,9 +320,9 @@ static enum bnf_outcome compare_shared(struct bnf_prover *p, const struct effect
     struct bnf_tally inner = *tally;
     enum bnf_outcome outcome = compare_bare(p, e, arena, added, &inner);
     p->resorts |= outcome != BNF_EQUAL;
-    if (outcome != BNF_EQUAL && p->multiples) {
+    for (int uniform = 1; uniform >= 0 && outcome != BNF_EQUAL && p->multiples; uniform--) {
         inner = *tally;
-        outcome = compare_multiples(p, e, arena, added, &inner);
+        outcome = compare_multiples(p, e, uniform, arena, added, &inner);
     }
     p->explaining = explaining;
     if (outcome == BNF_EQUAL)
@@ -405,20 +407,6 @@ static enum bnf_outcome part_shifts(struct bnf_prover *p, struct bnf_arena *aren
     return outcome;
 }
 
-static bool same_numbers(const struct bnf_normal *a, const struct bnf_normal *b)
-{
-    if (!a || !b)
-        return !a && !b;
-    size_t bytes = a->count * sizeof(double);
-    if (a->rank != b->rank || a->count != b->count)
-        return false;
-    for (int i = 0; i < a->rank; i++)
-        if (a->dims[i] != b->dims[i])
-            return false;
-    return memcmp(a->scale, b->scale, bytes) == 0 &&
-           memcmp(a->shift, b->shift, bytes) == 0;
-}
-
 /* What lies in front of the candidate's weights may be a multiple of what lies in front of the reference's. */
 static enum bnf_outcome compare_multiplied(struct bnf_prover *p, const struct effective e[2],
     struct bnf_arena *arena, const struct bnf_normal **added, struct bnf_tally *tally)
@@ -450,7 +438,7 @@ static enum bnf_outcome compare_with_maps(struct bnf_prover *p, struct effective
     struct bnf_arena *arena, const struct bnf_normal **added, struct bnf_tally *tally)
 {
     int dtype = e[0].core->dtype;
-    if (same_numbers(e[0].pre, e[1].pre)) {
+    if (bnf_normal_same(e[0].pre, e[1].pre)) {
         e[0].pre = e[1].pre = NULL;
         return compare_coefficients(p, e, arena, added, tally);
     }

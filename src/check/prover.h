@@ -198,6 +198,9 @@ const struct bnf_normal *bnf_normal_tidy(
 /* True when no scale is negative. */
 bool bnf_normal_is_nonnegative(const struct bnf_normal *map);
 
+/* True when some scale is 0. */
+bool bnf_normal_vanishes(const struct bnf_normal *map);
+
 /* Compares two maps of the same value. */
 enum bnf_outcome bnf_normal_compare(struct bnf_prover *p, const struct bnf_normal *ref,
     const struct bnf_normal *new, int dtype, struct bnf_tally *tally);
@@ -206,6 +209,9 @@ enum bnf_outcome bnf_normal_compare(struct bnf_prover *p, const struct bnf_norma
  * what they are, and no shift that was moved. */
 bool bnf_normal_nearly(
     const struct bnf_prover *p, const struct bnf_normal *ref, const struct bnf_normal *new, int dtype);
+
+/* True when two maps have the same extents, and bit for bit the same scales and shifts. */
+bool bnf_normal_same(const struct bnf_normal *a, const struct bnf_normal *b);
 
 /* Element i of a map's arrays, for uniform and absent maps too. */
 double bnf_scale_at(const struct bnf_normal *map, size_t i);
@@ -418,6 +424,9 @@ int bnf_weights_compare(const struct bnf_core *layout, const struct bnf_weights 
 /* What is less than this becomes nothing in the reference as well, when it runs on inputs up to 2^23. */
 double bnf_least_that_counts(int dtype);
 
+/* Smaller numbers are rounded more coarsely than by the type's u. */
+double bnf_coarse_below(int dtype);
+
 /* Finds an output channel with weights in ref and none but zeros in new: what is allowed for numbers next to nothing would
  * let it vanish. SIZE_MAX: there is none. BNF_OK or BNF_ENOMEM. */
 int bnf_weights_vanish(const struct bnf_core *layout, const struct bnf_weights *ref, const struct bnf_weights *new,
@@ -433,9 +442,11 @@ double bnf_error_in_u(int dtype, double exact, double found, double size, double
 bool bnf_weights_shift(
     const struct bnf_core *core, const struct bnf_normal *pre, double *out, double *out_size);
 
-/* What the candidate's weights, stored like the reference's, are times those, per output channel, by the largest of each.
- * False: that is not known. */
-bool bnf_weights_factors(const struct bnf_core *core, const struct bnf_weights weights[2], double *factor);
+/* What the candidate's weights, stored like the reference's, are times those, by the largest of each output channel or, with
+ * `uniform`, of all; for a channel of weights next to nothing, by what is added to them (a number per channel, or NULL: not
+ * known). False: that is not known. */
+bool bnf_weights_factors(const struct bnf_core *core, const struct bnf_weights weights[2],
+    const double *const added[2], bool uniform, double *factor);
 
 /* Group of a row, and channel of an element on the columns' side. */
 size_t bnf_core_group(const struct bnf_core *core, size_t row);

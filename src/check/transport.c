@@ -243,6 +243,8 @@ static enum bnf_outcome carry(struct passage *w, const struct bnf_normal *out[2]
     bool sums = w->c[0].rule->back == bnf_carry_sum_back;
     if (sums)
         level(w, SCALES, dtype, tally);
+    if (w->c[0].rule->axes == bnf_carry_pad_axes && bnf_normal_vanishes(w->front[0][0]))
+        level_multiples(w, SHIFTED, dtype, tally); /* behind a scale of 0 nobody sees what was padded with */
     bool done = forward_both(w, behind);
     if (!done)
         level(w, ALL, dtype, tally);

@@ -277,6 +277,19 @@ bool bnf_normal_difference(struct bnf_prover *p, struct bnf_arena *arena, const 
     return true;
 }
 
+bool bnf_normal_same(const struct bnf_normal *a, const struct bnf_normal *b)
+{
+    if (!a || !b)
+        return !a && !b;
+    size_t bytes = a->count * sizeof(double);
+    if (a->rank != b->rank || a->count != b->count)
+        return false;
+    for (int i = 0; i < a->rank; i++)
+        if (a->dims[i] != b->dims[i])
+            return false;
+    return memcmp(a->scale, b->scale, bytes) == 0 && memcmp(a->shift, b->shift, bytes) == 0;
+}
+
 /* Do the arrays repeat themselves along the axis? */
 static bool is_constant_along(const struct bnf_normal *map, int axis)
 {
@@ -327,6 +340,14 @@ bool bnf_normal_is_nonnegative(const struct bnf_normal *map)
         if (!(map->scale[i] >= 0))
             return false;
     return true;
+}
+
+bool bnf_normal_vanishes(const struct bnf_normal *map)
+{
+    for (size_t i = 0; map && i < map->count; i++)
+        if (map->scale[i] == 0)
+            return true;
+    return false;
 }
 
 /* ---- comparing ---- */

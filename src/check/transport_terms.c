@@ -21,6 +21,12 @@ static bool make_both(struct bnf_prover *p, struct bnf_arena *arena, const struc
     return true;
 }
 
+/* What one scale is times another; where there is nothing in either model, which is any multiple, only shifts differ. */
+static double factor_of(double new, double ref)
+{
+    return new == 0 && ref == 0 ? 1 : new / ref;
+}
+
 bool bnf_normal_terms(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *const map[2],
     const struct bnf_normal *out[2])
 {
@@ -31,13 +37,13 @@ bool bnf_normal_terms(struct bnf_prover *p, struct bnf_arena *arena, const struc
     bnf_twin_start(&walk, both[0]->rank, both[0]->dims, map[0], map[1]);
     for (size_t i = 0; i < both[0]->count; i++, bnf_twin_next(&walk)) {
         size_t a = walk.at[0], b = walk.at[1];
-        double scale = bnf_scale_at(map[0], a), factor = bnf_scale_at(map[1], b) / scale;
+        double factor = factor_of(bnf_scale_at(map[1], b), bnf_scale_at(map[0], a));
         both[0]->scale[i] = 1;
         both[0]->size[i] = bnf_size_at(map[0], a);
         both[1]->scale[i] = factor;
         both[1]->shift[i] = bnf_shift_at(map[1], b) - factor * bnf_shift_at(map[0], a);
         both[1]->size[i] = bnf_size_at(map[1], b) + fabs(factor) * bnf_size_at(map[0], a);
-        if (scale == 0 || factor == 0)
+        if (!isfinite(factor) || factor == 0)
             return false;
     }
     both[1]->shift_tensors += both[1]->scale_tensors;
@@ -62,7 +68,7 @@ static bool tells(enum telling how, double small, double by, double of)
 static void find_factors(const struct bnf_normal *by, const struct bnf_normal *of, int dtype, int rank,
     const int64_t *dims, struct bnf_normal *out)
 {
-    const double small = bnf_dtype_is_float(dtype) ? 2 * bnf_dtype_tiny(dtype) / bnf_dtype_roundoff(dtype) : 0;
+    const double small = bnf_coarse_below(dtype);
     size_t count = 1;
     bnf_volume(dims, rank < 0 ? 0 : (size_t)rank, &count);
     for (enum telling how = TELL_SCALES; how < TELLING; how++) {
@@ -133,14 +139,14 @@ bool bnf_normal_terms_along(struct bnf_prover *p, struct bnf_arena *arena,
     bnf_twin_start(&walk, factors->rank, factors->dims, map[0], map[1]);
     for (size_t i = 0; i < factors->count; i++, bnf_twin_next(&walk)) {
         size_t a = walk.at[0], b = walk.at[1];
-        double scale = bnf_scale_at(map[0], a), factor = bnf_scale_at(map[1], b) / scale;
+        double factor = factor_of(bnf_scale_at(map[1], b), bnf_scale_at(map[0], a));
         factors->scale[i] = factor;
         both[0]->scale[i] = both[1]->scale[i] = 1;
         both[0]->shift[i] = factor * bnf_shift_at(map[0], a);
         both[0]->size[i] = fabs(factor) * bnf_size_at(map[0], a);
         both[1]->shift[i] = bnf_shift_at(map[1], b);
         both[1]->size[i] = bnf_size_at(map[1], b);
-        if (scale == 0 || factor == 0)
+        if (!isfinite(factor) || factor == 0)
             return false;
     }
     both[0]->scale_tensors = both[1]->scale_tensors = 0;

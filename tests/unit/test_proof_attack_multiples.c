@@ -83,6 +83,95 @@ static void test_stays_behind(void **state)
     ATTACK(cases);
 }
 
+/* A scale of which the positive half moved over a rectifier to the left and the signed half over padding to the right,
+ * with a shift between them that can do neither. */
+#define SHIFTED(r, a, d, m, b, K)                                                                                \
+    "; init a float 2,1,1 " a "; init d float 2,1,1 " d "; init m float 2,1,1 " m "; init b float 2,1,1 " b     \
+    "; init K float 2,1,1,2 " K "; r = Relu(" r "); s = Sub(r, a); t = Div(s, d); u = Mul(t, m); v = Add(u, b); y = Conv(v, K) group=2 pads=[0,0,0,1]"
+#define BEFORE(r) SHIFTED(r, "6 -4", "2 4", "-0.5 4", "1 3", "1 2 3 4")
+#define AFTER(r) SHIFTED(r, "5 -1.75", "1 1", "1 1", "0 0", "-0.5 -1 12 16")
+
+static void test_two_ways(void **state)
+{
+    (void)state;
+#define EINSUM(W) "in x float 1,2,2,3; out y; init W float 2,2 " W "; e = Einsum(W, x) equation='kc,nchw->nkhw'"
+#define TABLE(T)                                                                                                \
+    "in i int64 1,1,3; out y; init T float 3,2 " T "; g = Gather(T, i); e = Transpose(g) perm=[0,3,1,2]"
+#define CONV(W, o) "in x float 1,2,2,3; out y; init W float 2,2,1,1 " W "; init o float 2 " o "; e = Conv(x, W, o)"
+    static const struct attack cases[] = {
+        {"an Einsum's constant", EINSUM("2 -6 8 4") BEFORE("e"), EINSUM("1 -3 2 1") AFTER("e"),
+            EINSUM("1 -3 2 4") AFTER("e")},
+        {"an Einsum's constant along what is summed up", EINSUM("2 -6 8 4") BEFORE("e"), EINSUM("1 -3 2 1") AFTER("e"),
+            EINSUM("1 -1.5 4 1") AFTER("e")},
+        {"an Einsum's constant, with another sign", EINSUM("2 -6 8 4") BEFORE("e"), EINSUM("1 -3 2 1") AFTER("e"),
+            EINSUM("-1 3 2 1") AFTER("e")},
+        {"a table", TABLE("2 8 -4 12 6 -8") BEFORE("e"), TABLE("1 2 -2 3 3 -2") AFTER("e"),
+            TABLE("1 2 -2 3 3 -8") AFTER("e")},
+        {"a table along what is looked up", TABLE("2 8 -4 12 6 -8") BEFORE("e"), TABLE("1 2 -2 3 3 -2") AFTER("e"),
+            TABLE("1 4 -1 3 3 -4") AFTER("e")},
+        {"a channel of zeros that has a bias", CONV("2 -6 0 0", "4 8") BEFORE("e"), CONV("1 -3 0 0", "2 2") AFTER("e"),
+            CONV("1 -3 0 0", "2 3") AFTER("e")},
+        {"a channel of zeros, with another sign", CONV("2 -6 0 0", "4 8") BEFORE("e"),
+            CONV("1 -3 0 0", "2 2") AFTER("e"), CONV("1 -3 0 0", "2 -2") AFTER("e")},
+        {"a channel of zeros in one model", CONV("2 -6 0 0", "4 8") BEFORE("e"), CONV("1 -3 0 0", "2 2") AFTER("e"),
+            CONV("1 -3 0 1", "2 2") AFTER("e")},
+    };
+    ATTACK(cases);
+}
+
+static void test_one_factor(void **state)
+{
+    (void)state;
+    /* A Pad of the axis that the weights' columns lie on: factors of their own would not pass it. */
+#define ALONG(W, a, d, m, b, K)                                                                                 \
+    "in x float 1,2,4; out y; init W float 4,2 " W "; init a float () " a "; init d float () " d                 \
+    "; init m float () " m "; init b float () " b "; init K float 1,2,2 " K "; l = MatMul(x, W)\n"               \
+    "p = Pad(l) pads=[0,0,1,0,0,0]; r = Relu(p); s = Sub(r, a); t = Div(s, d); u = Mul(t, m); v = Add(u, b)\n"  \
+    "y = Conv(v, K) pads=[0,1]"
+#define WHOLE ALONG("1 2 4 5 7 8 10 11", "6", "3", "-0.5", "1", "2 4 6 8")
+#define PARTS(last, a)                                                                                          \
+    ALONG("0.33333333333 0.66666666667 1.33333333333 1.66666666667 2.33333333333 2.66666666667 3.33333333333 " last, \
+        a, "1", "1", "0", "-1 -2 -3 -4")
+    static const struct attack cases[] = {
+        {"one element by another factor", WHOLE, PARTS("3.66666666667", "4"), PARTS("3.7", "4")},
+        {"another shift", WHOLE, PARTS("3.66666666667", "4"), PARTS("3.66666666667", "4.1")},
+    };
+    ATTACK(cases);
+}
+
+static void test_next_to_nothing(void **state)
+{
+    (void)state;
+    /* What weights next to nothing are a multiple by cannot be told from them. */
+#define COARSE(W, o) "in x float 1,2,2,3; out y; init W float 2,2,1,1 " W "; init o float 2 " o "; e = Conv(x, W, o)"
+    static const struct attack cases[] = {
+        {"of a channel whose bias tells", COARSE("2 -6 7e-45 3e-45", "4 8") BEFORE("e"),
+            COARSE("1 -3 1.4e-45 1.4e-45", "2 2") AFTER("e"), COARSE("1 -3 1.4e-45 1.4e-45", "2 3") AFTER("e")},
+        {"that became something", COARSE("2 -6 7e-45 3e-45", "4 8") BEFORE("e"),
+            COARSE("1 -3 1.4e-45 1.4e-45", "2 2") AFTER("e"), COARSE("1 -3 1.4e-45 1.4e-40", "2 2") AFTER("e")},
+    };
+    ATTACK(cases);
+}
+
+static void test_pads_around_nothing(void **state)
+{
+    (void)state;
+    /* A channel without scale, padded: what it is padded with shows nevertheless. */
+#define AROUND(inner, fill, outer)                                                                              \
+    "opset 10; in x float 1,2,3; out y; init b float 2,1 -2 1; " inner                                           \
+    "p = Pad(a) pads=[0,0,1,0,0,1] value=" fill "; " outer "w = Add(v, b); y = Clip(w) min=0.0 max=6.0"
+#define BEHIND                                                                                                  \
+    AROUND("init s float 2,1 2 0; init t float 2,1 1 3; m = Mul(x, s); a = Add(m, t); ", "0.5",                  \
+        "init c float () 1; v = Sub(p, c); ")
+#define INSIDE(t, fill)                                                                                         \
+    AROUND("init W float 2,1,1 2 0; init t float 2 " t "; a = Conv(x, W, t) group=2; ", fill, "v = Identity(p); ")
+    static const struct attack cases[] = {
+        {"with another number", BEHIND, INSIDE("0 2", "-0.5"), INSIDE("0 2", "0.5")},
+        {"with another shift in it", BEHIND, INSIDE("0 2", "-0.5"), INSIDE("0 3", "-0.5")},
+    };
+    ATTACK(cases);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +179,10 @@ int main(void)
         cmocka_unit_test(test_zero_scales),
         cmocka_unit_test(test_behind_a_maximum),
         cmocka_unit_test(test_stays_behind),
+        cmocka_unit_test(test_two_ways),
+        cmocka_unit_test(test_one_factor),
+        cmocka_unit_test(test_next_to_nothing),
+        cmocka_unit_test(test_pads_around_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
