@@ -149,10 +149,47 @@ static bool compare_multiples(struct bnf_stored *layer, const struct bnf_tensor 
     return false;
 }
 
+static enum bnf_outcome relate_tables(struct bnf_stored *layer, const struct bnf_tensor *const table[2],
+    const struct bnf_normal *const map[2], int axis)
+{
+    const struct bnf_tally before = *layer->tally;
+    enum bnf_outcome outcome = bnf_stored_constants_compare(layer, "table", table, map);
+    bool alike = table[0]->rank == table[1]->rank && table[0]->dtype == table[1]->dtype &&
+                 bnf_same_bytes(table[0]->dims, table[1]->dims, table[0]->rank * sizeof *table[0]->dims);
+    if (outcome != BNF_DIFFERENT || !alike)
+        return outcome;
+    const struct bnf_tally after = *layer->tally;
+    *layer->tally = before;
+    if (compare_shifted(layer, table, map, axis) == BNF_EQUAL)
+        return BNF_EQUAL;
+    *layer->tally = before;
+    if (compare_multiples(layer, table, map, axis))
+        return BNF_EQUAL;
+    *layer->tally = after;
+    return outcome;
+}
+
+/* The maps as ones of the tables: all of both, or their scales, with the shifts behind what is looked up. */
+static bool move_to_tables(const struct bnf_stored *layer, const struct bnf_tensor *const table[2], int axis,
+    const struct bnf_normal *map[2], const struct bnf_normal *behind[2])
+{
+    behind[0] = behind[1] = NULL;
+    if (move_to_table(layer, layer->map[0], table[0], axis, &map[0]) &&
+        move_to_table(layer, layer->map[1], table[1], axis, &map[1]))
+        return true;
+    for (int i = 0; i < 2; i++) {
+        const struct bnf_normal *scale;
+        if (!bnf_normal_part(layer->p, layer->arena, layer->map[i], &scale, &behind[i]) ||
+            !move_to_table(layer, scale, table[i], axis, &map[i]))
+            return false;
+    }
+    return true;
+}
+
 enum bnf_outcome bnf_stored_gather(struct bnf_stored *layer)
 {
     const struct bnf_tensor *table[2];
-    const struct bnf_normal *map[2];
+    const struct bnf_normal *map[2], *behind[2];
     const struct bnf_graph *g = &layer->p->side[BNF_REF].graph;
     int64_t axis = bnf_attr_int(g->nodes[layer->node[BNF_REF]].proto, "axis", 0);
     enum bnf_outcome inputs = bnf_stored_inputs_compare(layer, 1u << TABLE);
@@ -162,25 +199,15 @@ enum bnf_outcome bnf_stored_gather(struct bnf_stored *layer)
         if (!(table[i] = bnf_stored_constant(layer, i, TABLE)) || table[i]->rank < 1)
             return BNF_UNKNOWN;
     axis += axis < 0 ? table[0]->rank : 0;
-    for (int i = 0; i < 2; i++)
-        if (axis < 0 || axis >= (int64_t)table[i]->rank ||
-            !move_to_table(layer, layer->map[i], table[i], (int)axis, &map[i]))
-            return BNF_UNKNOWN;
+    if (axis < 0 || axis >= (int64_t)table[0]->rank || axis >= (int64_t)table[1]->rank ||
+        !move_to_tables(layer, table, (int)axis, map, behind))
+        return BNF_UNKNOWN;
     layer->dtype = table[0]->dtype;
-    struct bnf_tally before = *layer->tally;
-    enum bnf_outcome outcome = bnf_stored_constants_compare(layer, "table", table, map);
-    bool alike = table[0]->rank == table[1]->rank && table[0]->dtype == table[1]->dtype &&
-                 bnf_same_bytes(table[0]->dims, table[1]->dims, table[0]->rank * sizeof *table[0]->dims);
-    if (outcome != BNF_DIFFERENT || !alike)
-        return outcome;
-    struct bnf_tally after = *layer->tally;
-    *layer->tally = before;
-    if (compare_shifted(layer, table, map, (int)axis) == BNF_EQUAL)
-        return BNF_EQUAL;
-    *layer->tally = before;
-    if (compare_multiples(layer, table, map, (int)axis))
-        return BNF_EQUAL;
-    layer->out[0] = layer->out[1] = NULL;
-    *layer->tally = after;
+    enum bnf_outcome outcome = relate_tables(layer, table, map, (int)axis);
+    for (int i = 0; i < 2; i++) {
+        const struct bnf_normal *found = outcome == BNF_EQUAL ? layer->out[i] : NULL;
+        if (!bnf_normal_compose(layer->p, layer->arena, behind[i], found, &layer->out[i]))
+            return BNF_UNKNOWN;
+    }
     return outcome;
 }

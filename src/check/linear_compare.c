@@ -567,16 +567,27 @@ enum bnf_outcome bnf_core_relate(struct bnf_prover *p, const struct bnf_core cor
     struct bnf_tally *tally)
 {
     const struct bnf_normal *within[2], *behind[2] = {NULL, NULL}, *added[2] = {NULL, NULL};
+    bool all = true; /* that scales is within the weights */
     for (int i = 0; i < 2; i++) {
         within[i] = post[i];
-        if (!bnf_core_takes(&core[i], post[i]) &&
-            (!bnf_normal_part(p, arena, post[i], &within[i], &behind[i]) ||
-                !bnf_core_takes(&core[i], within[i]))) {
-            bnf_say(p, "an affine does not lie on the output channels of the weights");
+        if (bnf_core_takes(&core[i], post[i]))
+            continue;
+        if (!bnf_normal_part(p, arena, post[i], &within[i], &behind[i]))
             return BNF_UNKNOWN;
-        }
+        all = all && bnf_core_takes(&core[i], within[i]);
     }
+    for (int i = 0; i < 2 && !all; i++) {
+        within[i] = NULL;
+        behind[i] = post[i];
+    }
+    const bool explaining = p->explaining;
+    p->explaining = explaining && all;
     enum bnf_outcome outcome = compare_wrapped(p, core, within, arena, added, tally);
+    p->explaining = explaining;
+    if (!all && outcome != BNF_EQUAL) {
+        bnf_say(p, "an affine does not lie on the output channels of the weights");
+        return BNF_UNKNOWN;
+    }
     for (int i = 0; i < 2 && outcome == BNF_EQUAL; i++)
         if (!bnf_normal_compose(p, arena, behind[i], added[i], &out[i]))
             outcome = BNF_UNKNOWN;

@@ -172,6 +172,34 @@ static void test_pads_around_nothing(void **state)
     ATTACK(cases);
 }
 
+static void test_other_axes(void **state)
+{
+    (void)state;
+    /* Maps of which a part lies on no axis of the weights. */
+#define SUMS(T, c, s)                                                                                           \
+    "opset 11; in i int64 64,2; out y; init T float 3,2 " T "; init c float 1,2,1 " c "; init s float () " s       \
+    "; g = Gather(T, i); r = ReduceSum(g) axes=[-1]; v = Sub(c, r); y = Div(v, s)"
+#define ACROSS(W, o, b, d, m, K)                                                                                \
+    "in x float 1,2,64,2; out y; init W float 2,1 " W "; init o float 1 " o "; init b float 2,1,1 " b             \
+    "; init d float () " d "; init m float 2,1,1 " m "; init K float 2,2 " K "; l = MatMul(x, W); e = Add(l, o)\n" \
+    "k = Div(e, d); n = Mul(k, m); a = Add(n, b); r = LeakyRelu(a) alpha=0.125; t = Transpose(r) perm=[0,2,3,1]; y = MatMul(t, K)"
+    static const struct attack cases[] = {
+        {"a table and a shift where it is looked up", SUMS("2.0999999 -4.30000019 6.69999981 8.89999962 2.29999995 -2.20000005", "2 6", "1.7"),
+            SUMS("1.23529398 -2.52941179 3.94117618 5.23529387 1.35294116 -1.29411769", "1.17647052 3.52941155", "1"),
+            SUMS("1.23529398 -2.52941179 3.94117618 5.23529387 1.35294116 -1.29411769", "1.17647052 3.4", "1")},
+        {"a table by another factor", SUMS("2.0999999 -4.30000019 6.69999981 8.89999962 2.29999995 -2.20000005", "2 6", "1.7"),
+            SUMS("1.23529398 -2.52941179 3.94117618 5.23529387 1.35294116 -1.29411769", "1.17647052 3.52941155", "1"),
+            SUMS("1.23529398 -2.52941179 3.94117618 5.23529387 1.35294116 -1.3", "1.17647052 3.52941155", "1")},
+        {"a negative factor of weights beside scales of rows", ACROSS("2.0999999 6.69999981", "0.5", "4 -3", "-1.7", "0.300000012 4.0999999", "1 2 3 4"),
+            ACROSS("-1.23529398 -3.94117618", "0", "13.0392151 -1.02582502", "1", "1 1", "0.300000012 0.600000024 12.2999992 16.3999996"),
+            ACROSS("-1.23529398 -3.94117618", "0", "13.0392151 -1.02582502", "1", "1 1", "0.300000012 0.600000024 12.2999992 17")},
+        {"a factor of weights that is no factor", ACROSS("2.0999999 6.69999981", "0.5", "4 -3", "-1.7", "0.300000012 4.0999999", "1 2 3 4"),
+            ACROSS("-1.23529398 -3.94117618", "0", "13.0392151 -1.02582502", "1", "1 1", "0.300000012 0.600000024 12.2999992 16.3999996"),
+            ACROSS("-1.23529398 -4.1", "0", "13.0392151 -1.02582502", "1", "1 1", "0.300000012 0.600000024 12.2999992 16.3999996")},
+    };
+    ATTACK(cases);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_one_factor),
         cmocka_unit_test(test_next_to_nothing),
         cmocka_unit_test(test_pads_around_nothing),
+        cmocka_unit_test(test_other_axes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
