@@ -6,12 +6,12 @@ _bnfold()
     local commands='plan check run convert explain help'
     local fold='--output --in-place --strict --leftover --check --samples --seed --data --dim
         --rtol --atol --require-run --save-failing --max-u --keep-failed --heal --only --skip
-        --assume-inference --keep-overridable --external-data --external-threshold --fsync --threads --max-memory --json --quiet --verbose --progress --color --help --version'
+        --assume-inference --keep-overridable --external-data --external-threshold --fsync --threads --max-memory --max-work --json --quiet --verbose --progress --color --help --version'
     local plan='--strict --leftover --only --skip --assume-inference --keep-overridable --json --quiet --verbose
         --color --help'
     local check='--strict --check --samples --seed --data --dim --rtol --atol --require-run --save-failing --max-u
-        --keep-overridable --match --threads --max-memory --json --quiet --verbose --progress --color --help'
-    local run='--output --data --samples --seed --dim --precision --taps --threads --max-memory --help'
+        --keep-overridable --match --threads --max-memory --max-work --json --quiet --verbose --progress --color --help'
+    local run='--output --data --samples --seed --dim --precision --taps --threads --max-memory --max-work --help'
     local convert='--output --lossy --external-data --external-threshold --fsync --threads --help'
     if [[ $word == = ]]; then
         word=''
@@ -37,7 +37,7 @@ _bnfold()
     --external-data) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$word"); return ;;
     --precision) mapfile -t COMPREPLY < <(compgen -W 'float double' -- "$word"); return ;;
     --progress) mapfile -t COMPREPLY < <(compgen -W 'auto never' -- "$word"); return ;;
-    --max-u | --threads | --max-memory | --external-threshold | --only | --skip | --samples | --seed | --dim | --rtol | --atol | --taps) return ;;
+    --max-u | --threads | --max-memory | --max-work | --external-threshold | --only | --skip | --samples | --seed | --dim | --rtol | --atol | --taps) return ;;
     esac
     case $command:$word in
     explain:*)

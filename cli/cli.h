@@ -36,7 +36,7 @@ struct bnf_cli_settings {
     unsigned threads, samples;
     size_t max_memory, external_threshold;
     uint64_t seed;
-    double max_u;
+    double max_u, max_work;
     double rtol, atol; /* -1: not given */
     const char *data, *save_failing;
     struct bnf_cli_patterns only, skip, dims, taps;

@@ -58,6 +58,7 @@ struct bnfold_options bnf_cli_options(const struct bnf_cli_settings *settings)
         .max_u = settings->max_u,
         .threads = settings->threads,
         .max_memory = settings->max_memory,
+        .max_work = settings->max_work,
         .only = settings->only.count ? settings->only.pattern : NULL,
         .skip = settings->skip.count ? settings->skip.pattern : NULL,
         .samples = settings->samples,

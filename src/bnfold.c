@@ -240,6 +240,7 @@ static int compare_by_runs(struct bnfold_report *report, const struct bnfold_opt
         .atol = options->atol,
         .threads = threads(options),
         .memory = options->max_memory,
+        .work = options->max_work,
         .match_by_position = options->match_position,
         .assume_inference = options->assume_inference,
         .save_failing = options->save_failing,

@@ -34,6 +34,7 @@ struct bnfold_options {
     double max_u;          /* > 0: limit of the proof, in units of rounding */
     unsigned threads;      /* 0: as many as the machine runs at once */
     size_t max_memory;     /* bytes that the values of a run may take at a time; 0: three quarters of the machine's */
+    double max_work;       /* > 0: multiplications that a run may take; else 1e13 */
     const char *const *only, *const *skip; /* glob patterns over node names, NULL-terminated; NULL: none */
     unsigned samples;                      /* made-up inputs of a run; 0: the default */
     uint64_t seed;                         /* of these */

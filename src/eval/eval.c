@@ -279,6 +279,14 @@ static int call_function(struct bnf_eval *eval, bnf_id function, const Onnx__Nod
     return status;
 }
 
+static size_t elements(struct bnf_array *const *arrays, size_t count)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += arrays[i] ? arrays[i]->count : 0;
+    return sum;
+}
+
 /* Calls the operator, or the model-local function. */
 static int call_node(struct bnf_eval *eval, bnf_id node, struct slots *s, struct bnf_arena *scratch,
     struct bnf_err *err)
@@ -311,7 +319,11 @@ static int call_node(struct bnf_eval *eval, bnf_id node, struct slots *s, struct
         .err = err};
     if (call.opset == 0)
         call.opset = bnf_node_opset(g, node);
-    return eval->operators[node]->run[eval->precision](&call);
+    int status = bnf_call_work(&call, (double)elements(s->in, n->input_count));
+    if (!status)
+        status = eval->operators[node]->run[eval->precision](&call);
+    eval->budget.work += (double)elements(s->out, n->output_count);
+    return status;
 }
 
 /* Takes the results over; those nobody reads go at once. False when memory is out. */
@@ -476,6 +488,7 @@ int bnf_eval_run(struct bnf_eval *eval, struct bnf_array *const *feeds, struct b
     release_scope(eval, 0);
     arm_readers(eval, 0);
     eval->node_runs = eval->node_needed = eval->rounds = 0;
+    eval->budget.work = 0;
     *eval->blocked = 0;
     for (size_t i = 0; i < main->input_count; i++)
         eval->live[main->inputs[i]] = bnf_array_hold(feeds[i]);

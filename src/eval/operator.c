@@ -90,6 +90,16 @@ int bnf_call_wrong(struct bnf_call *call, const char *format, ...)
     return status;
 }
 
+int bnf_call_work(struct bnf_call *call, double work)
+{
+    struct bnf_budget *budget = call->budget;
+    if (budget->most_work > 0 && !(budget->work + work <= budget->most_work))
+        return bnf_call_cannot(call, "it would take %.4g multiplications more, where a run may take %.4g in all: --max-work", work,
+            budget->most_work);
+    budget->work += work;
+    return BNF_OK;
+}
+
 bool bnf_axis(int64_t axis, size_t rank, size_t *out)
 {
     if (axis < 0)

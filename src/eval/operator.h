@@ -58,6 +58,10 @@ struct bnf_array *bnf_call_input(const struct bnf_call *call, size_t slot);
 int bnf_call_cannot(struct bnf_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int bnf_call_wrong(struct bnf_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Asked before work that extents alone do not bound: so many multiplications, or steps that take as long. BNF_CANNOT with a
+ * sentence when the run has no room for them, else they count. */
+int bnf_call_work(struct bnf_call *call, double work);
+
 /* Brings an axis (negative: from the end) into 0 … rank-1; false when it is outside. */
 bool bnf_axis(int64_t axis, size_t rank, size_t *out);
 

@@ -90,6 +90,19 @@ int64_t bnf_window_reach(const struct bnf_window *w, size_t axis)
     return (w->kernel[axis] - 1) * w->dilation[axis] + 1;
 }
 
+void bnf_window_trim(struct bnf_window *w)
+{
+    for (size_t i = 0; i < bnf_most_spatial; i++) {
+        int64_t before = w->begin[i] - (w->out[i] - 1) * w->stride[i], last = (w->in[i] - 1 + w->begin[i]) / w->dilation[i];
+        int64_t first = before <= 0 ? 0 : (before + w->dilation[i] - 1) / w->dilation[i];
+        last = last < w->kernel[i] - 1 ? last : w->kernel[i] - 1;
+        if (first > last)
+            last = first = 0; /* padding is all it ever sees */
+        w->kernel[i] = last - first + 1;
+        w->begin[i] -= first * w->dilation[i];
+    }
+}
+
 size_t bnf_window_volume(const int64_t extents[3])
 {
     return (size_t)extents[0] * (size_t)extents[1] * (size_t)extents[2];

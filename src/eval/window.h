@@ -31,6 +31,10 @@ int bnf_window_unslide(
 /* What the window covers along an axis, holes included. */
 int64_t bnf_window_reach(const struct bnf_window *window, size_t axis);
 
+/* Leaves out the first and last taps along each axis that see the input from no position of the output. `begin` may become
+ * negative: the first tap that is left begins within the input. */
+void bnf_window_trim(struct bnf_window *window);
+
 /* Product of the three extents. */
 size_t bnf_window_volume(const int64_t extents[3]);
 

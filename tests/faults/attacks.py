@@ -485,6 +485,24 @@ def fold_within_a_budget():
     return case({"m.onnx": body}, "m.onnx", "-o", "o.onnx", "--max-memory=64M", exits=(0,))
 
 
+@attack
+def run_for_hours():
+    """1.7e13 multiplications in a few hundred bytes."""
+    nodes = [node("ReduceSum", ["x"], ["sum"], keepdims=1), node("ConstantOfShape", ["s"], ["big"]),
+             node("Add", ["big", "sum"], ["W"]), node("Conv", ["W", "big"], ["y"], pads=[1024] * 4)]
+    return case({"m.onnx": chain(nodes, [ints("s", [4], [1, 1, 2048, 2048])])}, "run", "m.onnx", exits=(3,),
+                says="--max-work")
+
+
+@attack
+def window_of_padding():
+    """A window of a billion elements, nearly all of which lie in the padding wherever it stands."""
+    body = chain([node("MaxPool", ["x"], ["m"], kernel_shape=[1 << 15, 1 << 15], auto_pad="SAME_LOWER"),
+                  node("AveragePool", ["m"], ["y"], kernel_shape=[1 << 15, 1 << 15], auto_pad="SAME_UPPER",
+                       count_include_pad=1)])
+    return case({"m.onnx": body}, "run", "m.onnx", exits=(0,))
+
+
 LIMIT = "ran 1000000 times in this run"
 
 

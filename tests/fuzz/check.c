@@ -29,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .threads = 1,
         .samples = 1,
         .max_u = 1e6,
-        .max_memory = (size_t)32 << 20};
+        .max_memory = (size_t)32 << 20,
+        .max_work = 3e7};
     if (size < head)
         return 0;
     uint32_t first = (uint32_t)data[0] | (uint32_t)data[1] << 8 | (uint32_t)data[2] << 16 | (uint32_t)data[3] << 24;

@@ -52,7 +52,7 @@ static bool needs_all(struct bnf_model *model)
  * Nor does a run say anything of nodes that no output needs. */
 static bool can_be_run(const char *path)
 {
-    const struct bnf_run_options options = {.samples = 1, .threads = 1, .memory = 64 << 20};
+    const struct bnf_run_options options = {.samples = 1, .threads = 1, .memory = 64 << 20, .work = 3e7};
     struct bnf_model models[2] = {0};
     struct bnf_run run = {0};
     bool runs = false;

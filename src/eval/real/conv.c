@@ -53,6 +53,9 @@ int R(bnf_op_conv)(struct bnf_call *call)
     status = bnf_window_slide(call, x, weight->dims + 2, &c.window);
     if (status)
         return status;
+    status = bnf_call_work(call, (double)c.images * (double)weight->count * (double)bnf_window_volume(c.window.out));
+    if (status)
+        return status;
     bnf_window_dims(&c.window, x->dims[0], weight->dims[0], dims);
     c.y = bnf_call_output(call, 0, x->dtype, x->rank, dims);
     if (!c.y)

@@ -123,6 +123,9 @@ int R(bnf_op_conv_transpose)(struct bnf_call *call)
     int status = bnf_window_unslide(call, x, weight->dims + 2, &c.window);
     if (status)
         return status;
+    status = bnf_call_work(call, (double)c.images * (double)weight->count * (double)bnf_window_volume(c.window.in));
+    if (status)
+        return status;
     bnf_window_dims(&c.window, x->dims[0], (int64_t)(c.groups * c.filters), dims);
     c.y = bnf_call_output(call, 0, x->dtype, x->rank, dims);
     if (!c.y)

@@ -345,6 +345,14 @@ static int contract(const struct sum *s, struct view *a, struct view *b, const b
         status = pack(s, b, &r.batch, &r.shared, &r.right, &r.gone_right);
     if (status)
         return status;
+    const struct list *const sets[] = {&r.batch, &r.left, &r.right, &r.shared, &r.gone_left, &r.gone_right};
+    double work = 1;
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        for (size_t k = 0; k < sets[i]->count; k++)
+            work *= (double)s->extent[sets[i]->label[k]];
+    status = bnf_call_work(s->call, work);
+    if (status)
+        return status;
     struct list order = r.batch;
     append(&order, &r.left);
     append(&order, &r.right);

@@ -89,6 +89,8 @@ int R(bnf_op_gemm)(struct bnf_call *call)
                            *c = bnf_call_input(call, 2);
     struct form f = {.m = 0};
     int status = resolve(call, a, b, c, &f);
+    if (!status)
+        status = bnf_call_work(call, (double)f.m * (double)f.n * (double)f.k);
     if (status)
         return status;
     real *y = bnf_call_output(call, 0, a->dtype, 2, (const int64_t[]){(int64_t)f.m, (int64_t)f.n});

@@ -119,6 +119,9 @@ int R(bnf_op_matmul)(struct bnf_call *call)
     const struct bnf_array *a = bnf_call_input(call, 0), *b = bnf_call_input(call, 1);
     struct form f = {.m = 0};
     int status = resolve(call, a, b, &f);
+    double work = (double)f.batches * (double)f.m * (double)f.n * (double)f.k;
+    if (!status)
+        status = bnf_call_work(call, work);
     if (status)
         return status;
     void *y = bnf_call_output(call, 0, a->dtype, f.rank, f.dims);
@@ -140,7 +143,6 @@ int R(bnf_op_matmul)(struct bnf_call *call)
     }
     merge(&f);
     struct job job = {&f, a->data, b->data, y};
-    double work = (double)f.batches * (double)f.m * (double)f.n * (double)f.k;
     if (f.batches >= bnf_cut_for) {
         bnf_workers_run(work < 1e6 ? 1 : call->threads, f.batches, one_batch, &job);
         return BNF_OK;

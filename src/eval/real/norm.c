@@ -270,6 +270,10 @@ int R(bnf_op_lrn)(struct bnf_call *call)
     if (size < 1 || x->rank < 2)
         return bnf_call_wrong(
             call, "'size' %lld does not fit an input of rank %zu", (long long)size, x->rank);
+    double reach = (double)size < (double)x->dims[1] ? (double)size : (double)x->dims[1];
+    int status = bnf_call_work(call, (double)x->count * reach);
+    if (status)
+        return status;
     struct lrn l = {x->data, bnf_call_output(call, 0, x->dtype, x->rank, x->dims), (size_t)x->dims[1],
         bnf_extent(x, 2, x->rank), (size_t)(size - 1) / 2, (size_t)size / 2,
         (double)bnf_attr_float(call->proto, "alpha", 1e-4f) / (double)size,

@@ -9,14 +9,20 @@
 int R(bnf_pool_begin)(struct bnf_call *call, struct R(bnf_pool) * pool)
 {
     const struct bnf_array *x = bnf_call_input(call, 0);
-    struct bnf_window w;
     int64_t dims[bnf_most_rank];
     *pool = (struct R(bnf_pool)){.x = NULL};
     if (!x)
         return bnf_call_wrong(call, "it has no input");
     if (x->kind != BNF_KIND_REAL && x->dtype != BNF_DTYPE_INT8 && x->dtype != BNF_DTYPE_UINT8)
         return bnf_call_wrong(call, "only floating types and 8-bit integers can be pooled");
-    int status = bnf_window_slide(call, x, NULL, &w);
+    int status = bnf_window_slide(call, x, NULL, &pool->window);
+    if (status)
+        return status;
+    struct bnf_window w = pool->window;
+    bnf_window_trim(&w);
+    size_t channels = (size_t)(x->dims[0] * x->dims[1]);
+    status = bnf_call_work(
+        call, (double)channels * (double)bnf_window_volume(w.out) * (double)bnf_window_volume(w.kernel));
     if (status)
         return status;
     bnf_window_dims(&w, x->dims[0], x->dims[1], dims);
@@ -30,7 +36,6 @@ int R(bnf_pool_begin)(struct bnf_call *call, struct R(bnf_pool) * pool)
         return status;
     pool->in = bnf_window_volume(w.in);
     pool->out = bnf_window_volume(w.out);
-    size_t channels = (size_t)(x->dims[0] * x->dims[1]);
     double work =
         (double)channels * (double)pool->planes.count * (double)w.out[0] * (double)(pool->planes.taps + 1);
     pool->threads = call->threads < 1 || work < 1e6 ? 1 : call->threads;
@@ -123,12 +128,10 @@ static void count_taps(const struct bnf_window *w, size_t axis, bool padded, rea
 {
     int64_t low = padded ? -w->begin[axis] : 0, high = w->in[axis] + (padded ? w->end[axis] : 0);
     for (int64_t o = 0; o < w->out[axis]; o++) {
-        int64_t count = 0;
-        for (int64_t k = 0; k < w->kernel[axis]; k++) {
-            int64_t at = o * w->stride[axis] - w->begin[axis] + k * w->dilation[axis];
-            count += at >= low && at < high;
-        }
-        counts[o] = (real)count;
+        int64_t at = o * w->stride[axis] - w->begin[axis], step = w->dilation[axis];
+        int64_t first = at >= low ? 0 : (low - at + step - 1) / step, last = at >= high ? 0 : (high - at + step - 1) / step;
+        last = last < w->kernel[axis] ? last : w->kernel[axis];
+        counts[o] = (real)(last > first ? last - first : 0);
     }
 }
 
@@ -143,7 +146,7 @@ int R(bnf_op_average_pool)(struct bnf_call *call)
         real *counts = bnf_arena_alloc(call->arena, (size_t)pool.planes.window.out[i], sizeof *counts);
         pool.counts[i] = counts;
         if (counts)
-            count_taps(&pool.planes.window, i, padded, counts);
+            count_taps(&pool.window, i, padded, counts);
         else
             status = bnf_fail_memory(call->err);
     }

@@ -6,7 +6,8 @@
 
 /* One pool at work. Set by bnf_pool_begin: everything up to `scratch`. */
 struct R(bnf_pool) {
-    struct bnf_planes planes;
+    struct bnf_window window; /* as the attributes have it */
+    struct bnf_planes planes; /* of the window without taps that see padding only */
     size_t channels; /* images × channels */
     size_t in, out;  /* elements of one channel */
     unsigned threads;

@@ -99,6 +99,9 @@ static int convolve(
         return bnf_call_wrong(call, "its zero points are neither one nor one for each of %zu maps", c->maps);
     if (c->bias && (c->bias->kind != BNF_KIND_INT || c->bias->count != c->maps))
         return bnf_call_wrong(call, "its bias should have %zu integers", c->maps);
+    status = bnf_call_work(call, (double)c->batch * (double)w->count * (double)bnf_window_volume(c->window.out));
+    if (status)
+        return status;
     struct bnf_spread same = {0, 0, 0}, per_map = {0, zero_w && zero_w->count > 1 ? 1 : 0, 0};
     c->x = R(bnf_quant_center)(call, x, zero_x, same, 1, 1, x->count);
     c->w = c->x ? R(bnf_quant_center)(call, w, zero_w, per_map, 1, c->maps, c->maps ? w->count / c->maps : 0) : NULL;

@@ -42,7 +42,7 @@ static int resolve(struct bnf_call *call, size_t slot_a, size_t slot_b, struct p
         p->dims[p->rank++] = (int64_t)p->m;
     if (b->rank > 1)
         p->dims[p->rank++] = (int64_t)p->n;
-    return BNF_OK;
+    return bnf_call_work(call, (double)p->batches * (double)p->m * (double)p->n * (double)p->k);
 }
 
 /* How scales and zero points lie over an operand: one for all, [rows] of a ([columns] of b), or one for each row (each

@@ -92,29 +92,49 @@ static void align_cell(const struct align *a, const real *image, real *to, const
         to[(size_t)c * step] /= count;
 }
 
+/* Where a region begins, the size of a cell of it, and how many places are spread over that, down and across. */
+static void measure_roi(const struct align *a, size_t r, real start[2], real cell[2], int64_t places[2])
+{
+    const real *roi = a->rois + r * 4;
+    real offset = a->half_pixel ? (real)0.5 : 0;
+    for (size_t i = 0; i < 2; i++) {
+        start[i] = roi[1 - i] * a->scale - offset;
+        real size = roi[3 - i] * a->scale - offset - start[i];
+        if (!a->half_pixel && !(size > 1))
+            size = 1;
+        cell[i] = size / (real)(i == 0 ? a->rows : a->columns);
+        places[i] = a->sampling > 0 ? a->sampling : (int64_t)ceil(cell[i]);
+    }
+}
+
 static int align_roi(void *context, size_t r)
 {
     const struct align *a = context;
-    const real *roi = a->rois + r * 4;
-    real offset = a->half_pixel ? (real)0.5 : 0, size[2], cell[2];
-    real start[2] = {roi[1] * a->scale - offset, roi[0] * a->scale - offset};
-    for (size_t i = 0; i < 2; i++) {
-        size[i] = roi[3 - i] * a->scale - offset - start[i];
-        if (!a->half_pixel && !(size[i] > 1))
-            size[i] = 1;
-        cell[i] = size[i] / (real)(i == 0 ? a->rows : a->columns);
-    }
-    int64_t steps = a->sampling > 0 ? a->sampling : (int64_t)ceil(cell[0]);
-    int64_t strides = a->sampling > 0 ? a->sampling : (int64_t)ceil(cell[1]);
+    real start[2], cell[2];
+    int64_t places[2];
+    measure_roi(a, r, start, cell, places);
     size_t plane = (size_t)(a->rows * a->columns), channels = (size_t)a->channels;
     const real *image = a->x + (size_t)a->batch[r] * channels * (size_t)(a->height * a->width);
     for (int64_t i = 0; i < a->rows; i++)
         for (int64_t j = 0; j < a->columns; j++) {
             real corner[2] = {start[0] + (real)i * cell[0], start[1] + (real)j * cell[1]};
             align_cell(a, image, a->to + r * channels * plane + (size_t)(i * a->columns + j), corner, cell,
-                steps, strides);
+                places[0], places[1]);
         }
     return 0;
+}
+
+static double align_work(const struct align *a, size_t regions)
+{
+    double work = 0;
+    for (size_t r = 0; r < regions; r++) {
+        real start[2], cell[2];
+        int64_t places[2];
+        measure_roi(a, r, start, cell, places);
+        if (places[0] > 0 && places[1] > 0)
+            work += (double)a->rows * (double)a->columns * (double)places[0] * (double)places[1] * (double)a->channels;
+    }
+    return work;
 }
 
 int R(bnf_op_roi_align)(struct bnf_call *call)
@@ -153,6 +173,9 @@ int R(bnf_op_roi_align)(struct bnf_call *call)
     for (size_t i = 0; i < rois->count; i++)
         if (!(fabs(a.rois[i] * a.scale) < farthest))
             return bnf_call_cannot(call, "region %zu has the coordinate %g", i / 4, (double)a.rois[i]);
+    status = bnf_call_work(call, align_work(&a, batch->count));
+    if (status)
+        return status;
     int64_t dims[4] = {rois->dims[0], a.channels, a.rows, a.columns};
     a.to = bnf_call_output(call, 0, x->dtype, 4, dims);
     if (!a.to)
@@ -203,6 +226,11 @@ int R(bnf_op_max_roi_pool)(struct bnf_call *call)
         return bnf_call_wrong(call, "'pooled_shape' has %zu extents and regions %lld numbers, not 2 and 5",
             count, (long long)rois->dims[1]);
     int64_t dims[4] = {rois->dims[0], x->dims[1], shape[0], shape[1]};
+    /* Cells overlap by less than a row and a column on each side. */
+    status = bnf_call_work(call, (double)dims[0] * (double)dims[1] * ((double)x->dims[2] + 2 * (double)dims[2]) *
+                                     ((double)x->dims[3] + 2 * (double)dims[3]));
+    if (status)
+        return status;
     real *to = bnf_call_output(call, 0, x->dtype, 4, dims);
     if (!to)
         return BNF_ENOMEM;
@@ -364,6 +392,9 @@ int R(bnf_op_non_max_suppression)(struct bnf_call *call)
     size_t groups = s.batches * s.classes, total = 0;
     if (s.most && groups > SIZE_MAX / 64 / s.most)
         return bnf_call_wrong(call, "%zu boxes in each of %zu classes are too many", s.most, groups);
+    status = bnf_call_work(call, (double)groups * (double)s.count * (double)s.most);
+    if (status)
+        return status;
     size_t *order = bnf_arena_alloc(call->arena, s.count + 1, sizeof *order);
     size_t *found = bnf_arena_alloc(call->arena, groups + 1, sizeof *found);
     size_t *kept = bnf_arena_alloc(call->arena, groups * s.most + 1, sizeof *kept);

@@ -316,6 +316,9 @@ static int run(struct bnf_call *call, const struct family *family)
     if (!status)
         status = find_inputs(&l);
     if (!status)
+        status = bnf_call_work(call, (double)l.directions * (double)l.steps * (double)l.batch *
+                                         (double)(family->gates * l.hidden) * (double)(l.input + l.hidden));
+    if (!status)
         status = make_outputs(&l);
     for (size_t d = 0; d < l.directions && !status; d++)
         status = run_direction(&l, d);
