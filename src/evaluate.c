@@ -108,7 +108,8 @@ static int prepare(struct evaluation *e, const char *path, const char *output, c
     if (!status)
         status = bnf_eval_init(&e->eval, &e->graph, precision, threads, e->given, e->tap_count, err);
     e->eval.budget.limit = options->max_memory ? options->max_memory : bnf_machine_memory() / 4 * 3;
-    e->eval.budget.most_work = options->max_work > 0 ? options->max_work : bnf_most_work;
+    if (options->max_work > 0)
+        e->eval.budget.most_work = options->max_work;
     return status;
 }
 

@@ -7,6 +7,9 @@
 #include <math.h>
 #include <string.h>
 
+/* What one run may take, in multiplications: what probing may take for one pair. */
+#define MOST_FOR_RUN 2e9
+
 /* ---- building ---- */
 
 struct builder {
@@ -203,6 +206,7 @@ int bnf_trial_open(struct bnf_prover *p, const struct bnf_cone *cone, unsigned m
         status = bnf_shapes_infer(&trial->graph, err);
     if (!status)
         status = bnf_eval_init(&trial->eval, &trial->graph, BNF_PRECISION_DOUBLE, 1, NULL, 0, err);
+    trial->eval.budget.most_work = MOST_FOR_RUN;
     if (status)
         bnf_trial_close(trial);
     return status;

@@ -16,7 +16,8 @@ int bnf_runner_open(struct bnf_runner *r, int side, enum bnf_precision precision
     if (!status) {
         /* Beyond it the run ends early instead of the machine. */
         eval->budget.limit = r->options->memory ? r->options->memory : bnf_machine_memory() / 4 * 3;
-        eval->budget.most_work = r->options->work > 0 ? r->options->work : bnf_most_work;
+        if (r->options->work > 0)
+            eval->budget.most_work = r->options->work;
         eval->assume_inference = r->options->assume_inference;
     }
     return status;

@@ -150,7 +150,8 @@ int bnf_eval_init(struct bnf_eval *eval, struct bnf_graph *graph, enum bnf_preci
     const bnf_id *taps, size_t tap_count, struct bnf_err *err)
 {
     *eval = (struct bnf_eval){
-        .graph = graph, .precision = precision, .threads = threads, .round_storage = precision == BNF_PRECISION_FLOAT};
+        .graph = graph, .precision = precision, .threads = threads, .round_storage = precision == BNF_PRECISION_FLOAT,
+        .budget.most_work = bnf_most_work};
     bnf_arena_init(&eval->arena, 0);
     size_t values = graph->value_count + 1, nodes = graph->node_count + 1;
     eval->fixed = bnf_alloc(values, sizeof(struct bnf_array *));
@@ -279,11 +280,17 @@ static int call_function(struct bnf_eval *eval, bnf_id function, const Onnx__Nod
     return status;
 }
 
-static size_t elements(struct bnf_array *const *arrays, size_t count)
+/* What it takes to look at arrays: their elements, or the rows of an array whose rows are empty. */
+static double steps_over(struct bnf_array *const *arrays, size_t count)
 {
-    size_t sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += arrays[i] ? arrays[i]->count : 0;
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct bnf_array *a = arrays[i];
+        double rows = a && a->count == 0 ? 1 : 0;
+        for (size_t k = 0; rows > 0 && k < a->rank; k++)
+            rows *= a->dims[k] > 0 ? (double)a->dims[k] : 1;
+        sum += a ? (double)a->count + rows : 0;
+    }
     return sum;
 }
 
@@ -319,10 +326,10 @@ static int call_node(struct bnf_eval *eval, bnf_id node, struct slots *s, struct
         .err = err};
     if (call.opset == 0)
         call.opset = bnf_node_opset(g, node);
-    int status = bnf_call_work(&call, (double)elements(s->in, n->input_count));
+    int status = bnf_call_work(&call, steps_over(s->in, n->input_count));
     if (!status)
         status = eval->operators[node]->run[eval->precision](&call);
-    eval->budget.work += (double)elements(s->out, n->output_count);
+    eval->budget.work += steps_over(s->out, n->output_count);
     return status;
 }
 

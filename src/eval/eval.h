@@ -55,7 +55,7 @@ int bnf_eval_run(struct bnf_eval *eval, struct bnf_array *const *feeds, struct b
 /* The array of a value after a run: outputs and taps; NULL when it was not computed. Borrowed. */
 struct bnf_array *bnf_eval_value(const struct bnf_eval *eval, bnf_id value);
 
-/* What a run takes at most where nobody says otherwise, in multiplications: some minutes. */
+/* What a run takes at most where nobody says otherwise (in budget.most_work), in multiplications: some minutes. */
 #define bnf_most_work 1e13
 
 /* Counts one more round of a Loop, Scan or SequenceMap, or call of a function: called before each. BNF_CANNOT when the

@@ -45,6 +45,8 @@ static const struct work_case {
                 "y = RoiAlign(x, r, b) output_height=2 output_width=2", 16 + 4 + 1, 4 * 5000.0 * 10000, 4},
     {"the largest of regions", "init x float 1,1,4,4 rand\ninit r float 1,5 0 0 0 4 4\nout y\n"
                                "y = MaxRoiPool(x, r) pooled_shape=[2,2]", 16 + 5, 8 * 8, 4},
+    {"rows of nothing", "init x float 4000,2,0,6\ninit p float 2 ones\nout y\ny = BatchNormalization(x, p, p, p, p)",
+        4000 * 2 * 6 + 4 * 2, 0, 4000 * 2 * 6},
     {"boxes", "init b float 1,3,4 rand\ninit s float 1,1,3 rand\ninit n int64 1 2\nout y\ny = NonMaxSuppression(b, s, n)",
         12 + 3 + 1, 3 * 2, -1},
 };
