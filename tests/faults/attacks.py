@@ -503,6 +503,14 @@ def window_of_padding():
     return case({"m.onnx": body}, "run", "m.onnx", exits=(0,))
 
 
+@attack
+def resize_of_nothing():
+    """Nothing, by 4e9 in two directions."""
+    nodes = [node("Slice", ["x", "from", "to"], ["e"]), node("Resize", ["e", "", "k"], ["y"])]
+    tensors = [ints("from", [2], [0, 0]), ints("to", [2], [1, 0]), floats("k", [4], [1, 1, 1e9, 1e9])]
+    return case({"m.onnx": chain(nodes, tensors)}, "run", "m.onnx", exits=(0,))
+
+
 LIMIT = "ran 1000000 times in this run"
 
 

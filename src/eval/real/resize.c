@@ -152,7 +152,8 @@ static int resize(struct bnf_call *call, bool upsample)
 {
     struct bnf_array *x;
     struct bnf_resize r;
-    bool same = true;
+    int64_t dims[bnf_most_rank];
+    bool same = true, is_empty = false;
     int status = bnf_move_input(call, 0, &x);
     if (!status)
         status = upsample ? bnf_upsample_read(call, x, &r) : bnf_resize_read(call, x, &r);
@@ -160,12 +161,16 @@ static int resize(struct bnf_call *call, bool upsample)
         return status;
     for (size_t i = 0; i < r.rank; i++) {
         same = same && r.axis[i].same;
+        is_empty = is_empty || r.axis[i].out == 0;
+        dims[i] = r.axis[i].out;
         if (!x->dims[i] && r.axis[i].out)
             return bnf_call_wrong(
                 call, "axis %zu has nothing to resize to extent %lld", i, (long long)r.axis[i].out);
     }
     if (same)
         return bnf_move_same(call, x);
+    if (!x->count || is_empty)
+        return bnf_call_output(call, 0, x->dtype, r.rank, dims) ? BNF_OK : BNF_ENOMEM;
     if (r.mode == BNF_RESIZE_NEAREST)
         return nearest(call, &r, x);
     if (x->kind != BNF_KIND_REAL)
