@@ -25,7 +25,7 @@ struct bnf_run_options {
     double rtol, atol; /* an elementwise gate on top, when either is > 0 */
     unsigned threads;
     size_t memory; /* bytes that the arrays of a run may take; 0: three quarters of the machine's */
-    double work;   /* multiplications that a run may take; 0: bnf_most_work */
+    double work;   /* multiplications that a run may take; 0: BNF_MOST_WORK */
     bool match_by_position;
     bool assume_inference;                                    /* as in struct bnf_proof_options */
     const char *save_failing; /* a folder for what a failed run needs to be looked into; NULL: none */

@@ -34,8 +34,9 @@ struct bnf_array {
 enum { bnf_spare_blocks = 24 };
 
 /* How many bytes arrays hold now and held at most, and how many they may hold; and how much has been computed, in
- * multiplications or what takes about as long, and how much may be. Shared by the arrays of one run. Blocks of dropped arrays are kept for the next ones: fresh memory costs a page fault every 4 KiB, which is a tenth of the
- * time of a small network. */
+ * multiplications or what takes about as long, and how much may be. Shared by the arrays of one run. Blocks of dropped
+ * arrays are kept for the next ones: fresh memory costs a page fault every 4 KiB, which is a tenth of the time of a small
+ * network. */
 struct bnf_budget {
     size_t used, peak, limit; /* limit 0: none */
     bool exhausted;           /* the limit, not the machine, was the reason of the last NULL */

@@ -151,7 +151,7 @@ int bnf_eval_init(struct bnf_eval *eval, struct bnf_graph *graph, enum bnf_preci
 {
     *eval = (struct bnf_eval){
         .graph = graph, .precision = precision, .threads = threads, .round_storage = precision == BNF_PRECISION_FLOAT,
-        .budget.most_work = bnf_most_work};
+        .budget.most_work = BNF_MOST_WORK};
     bnf_arena_init(&eval->arena, 0);
     size_t values = graph->value_count + 1, nodes = graph->node_count + 1;
     eval->fixed = bnf_alloc(values, sizeof(struct bnf_array *));

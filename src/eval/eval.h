@@ -56,7 +56,7 @@ int bnf_eval_run(struct bnf_eval *eval, struct bnf_array *const *feeds, struct b
 struct bnf_array *bnf_eval_value(const struct bnf_eval *eval, bnf_id value);
 
 /* What a run takes at most where nobody says otherwise (in budget.most_work), in multiplications: some minutes. */
-#define bnf_most_work 1e13
+#define BNF_MOST_WORK 1e13
 
 /* Counts one more round of a Loop, Scan or SequenceMap, or call of a function: called before each. BNF_CANNOT when the
  * run has had the most there may be. Loops within loops and functions that call others twice multiply, so that no limit

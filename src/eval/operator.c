@@ -94,7 +94,8 @@ int bnf_call_work(struct bnf_call *call, double work)
 {
     struct bnf_budget *budget = call->budget;
     if (budget->most_work > 0 && !(budget->work + work <= budget->most_work))
-        return bnf_call_cannot(call, "it would take %.4g multiplications more, where a run may take %.4g in all: --max-work", work,
+        return bnf_call_cannot(call,
+            "it would take %.4g multiplications more, where a run may take %.4g in all: --max-work", work,
             budget->most_work);
     budget->work += work;
     return BNF_OK;

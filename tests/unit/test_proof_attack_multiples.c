@@ -87,9 +87,11 @@ static void test_stays_behind(void **state)
  * with a shift between them that can do neither. */
 #define SHIFTED(r, a, d, m, b, K)                                                                                \
     "; init a float 2,1,1 " a "; init d float 2,1,1 " d "; init m float 2,1,1 " m "; init b float 2,1,1 " b     \
-    "; init K float 2,1,1,2 " K "; r = Relu(" r "); s = Sub(r, a); t = Div(s, d); u = Mul(t, m); v = Add(u, b); y = Conv(v, K) group=2 pads=[0,0,0,1]"
+    "; init K float 2,1,1,2 " K "; r = Relu(" r "); s = Sub(r, a); t = Div(s, d); u = Mul(t, m); v = Add(u, b); " \
+    "y = Conv(v, K) group=2 pads=[0,0,0,1]"
 #define BEFORE(r) SHIFTED(r, "6 -4", "2 4", "-0.5 4", "1 3", "1 2 3 4")
 #define AFTER(r) SHIFTED(r, "5 -1.75", "1 1", "1 1", "0 0", "-0.5 -1 12 16")
+#define CONV(W, o) "in x float 1,2,2,3; out y; init W float 2,2,1,1 " W "; init o float 2 " o "; e = Conv(x, W, o)"
 
 static void test_two_ways(void **state)
 {
@@ -97,7 +99,6 @@ static void test_two_ways(void **state)
 #define EINSUM(W) "in x float 1,2,2,3; out y; init W float 2,2 " W "; e = Einsum(W, x) equation='kc,nchw->nkhw'"
 #define TABLE(T)                                                                                                \
     "in i int64 1,1,3; out y; init T float 3,2 " T "; g = Gather(T, i); e = Transpose(g) perm=[0,3,1,2]"
-#define CONV(W, o) "in x float 1,2,2,3; out y; init W float 2,2,1,1 " W "; init o float 2 " o "; e = Conv(x, W, o)"
     static const struct attack cases[] = {
         {"an Einsum's constant", EINSUM("2 -6 8 4") BEFORE("e"), EINSUM("1 -3 2 1") AFTER("e"),
             EINSUM("1 -3 2 4") AFTER("e")},
@@ -143,12 +144,11 @@ static void test_next_to_nothing(void **state)
 {
     (void)state;
     /* What weights next to nothing are a multiple by cannot be told from them. */
-#define COARSE(W, o) "in x float 1,2,2,3; out y; init W float 2,2,1,1 " W "; init o float 2 " o "; e = Conv(x, W, o)"
     static const struct attack cases[] = {
-        {"of a channel whose bias tells", COARSE("2 -6 7e-45 3e-45", "4 8") BEFORE("e"),
-            COARSE("1 -3 1.4e-45 1.4e-45", "2 2") AFTER("e"), COARSE("1 -3 1.4e-45 1.4e-45", "2 3") AFTER("e")},
-        {"that became something", COARSE("2 -6 7e-45 3e-45", "4 8") BEFORE("e"),
-            COARSE("1 -3 1.4e-45 1.4e-45", "2 2") AFTER("e"), COARSE("1 -3 1.4e-45 1.4e-40", "2 2") AFTER("e")},
+        {"of a channel whose bias tells", CONV("2 -6 7e-45 3e-45", "4 8") BEFORE("e"),
+            CONV("1 -3 1.4e-45 1.4e-45", "2 2") AFTER("e"), CONV("1 -3 1.4e-45 1.4e-45", "2 3") AFTER("e")},
+        {"that became something", CONV("2 -6 7e-45 3e-45", "4 8") BEFORE("e"),
+            CONV("1 -3 1.4e-45 1.4e-45", "2 2") AFTER("e"), CONV("1 -3 1.4e-45 1.4e-40", "2 2") AFTER("e")},
     };
     ATTACK(cases);
 }
@@ -182,7 +182,8 @@ static void test_other_axes(void **state)
 #define ACROSS(W, o, b, d, m, K)                                                                                \
     "in x float 1,2,64,2; out y; init W float 2,1 " W "; init o float 1 " o "; init b float 2,1,1 " b             \
     "; init d float () " d "; init m float 2,1,1 " m "; init K float 2,2 " K "; l = MatMul(x, W); e = Add(l, o)\n" \
-    "k = Div(e, d); n = Mul(k, m); a = Add(n, b); r = LeakyRelu(a) alpha=0.125; t = Transpose(r) perm=[0,2,3,1]; y = MatMul(t, K)"
+    "k = Div(e, d); n = Mul(k, m); a = Add(n, b); r = LeakyRelu(a) alpha=0.125; t = Transpose(r) perm=[0,2,3,1]\n"         \
+    "y = MatMul(t, K)"
     static const struct attack cases[] = {
         {"a table and a shift where it is looked up", SUMS("2.0999999 -4.30000019 6.69999981 8.89999962 2.29999995 -2.20000005", "2 6", "1.7"),
             SUMS("1.23529398 -2.52941179 3.94117618 5.23529387 1.35294116 -1.29411769", "1.17647052 3.52941155", "1"),
