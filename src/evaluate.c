@@ -85,7 +85,6 @@ static int prepare(struct evaluation *e, const char *path, const char *output, c
         .dims = options->dims,
         .data = options->data,
         .memory = options->max_memory,
-        .work = options->max_work,
         .threads = threads};
     int status = load(e, path, output, options, err);
     if (!status)

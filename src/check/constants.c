@@ -30,19 +30,6 @@ static enum bnf_outcome compare_constants(
     return BNF_DIFFERENT;
 }
 
-/* Does a map fit into a constant without widening it? */
-static bool fits(const struct bnf_normal *map, const struct bnf_tensor *t)
-{
-    if (!map || map->count == 1)
-        return true;
-    if (map->rank != (int)t->rank)
-        return false;
-    for (int i = 0; i < map->rank; i++)
-        if (map->dims[i] != 1 && map->dims[i] != t->dims[i])
-            return false;
-    return true;
-}
-
 /* Stored tensors that a constant is computed from, each of which is off by a rounding; *steps bounds the search. */
 static unsigned count_stored(const struct bnf_graph *g, bnf_id value, unsigned *steps)
 {
@@ -69,7 +56,7 @@ enum bnf_outcome bnf_mapped_constants_compare(struct bnf_prover *p, bnf_id new, 
         bnf_say(p, "a constant differs in type or shape");
         return BNF_DIFFERENT;
     }
-    if (!fits(map[0], t[0]) || !fits(map[1], t[1]))
+    if (!bnf_normal_fits(map[0], t[0]) || !bnf_normal_fits(map[1], t[1]))
         return BNF_UNKNOWN;
     unsigned steps = most_steps;
     unsigned tensors = count_stored(&p->side[BNF_NEW].graph, new, &steps) +

@@ -138,18 +138,6 @@ enum bnf_outcome bnf_stored_inputs_compare(const struct bnf_stored *layer, uint3
 
 /* ---- constants under maps ---- */
 
-bool bnf_stored_map_fits(const struct bnf_normal *map, const struct bnf_tensor *t)
-{
-    if (!map || map->count == 1)
-        return true;
-    if (map->rank != (int)t->rank)
-        return false;
-    for (int i = 0; i < map->rank; i++)
-        if (map->dims[i] != 1 && map->dims[i] != t->dims[i])
-            return false;
-    return true;
-}
-
 struct worst {
     double u, expected, found;
     size_t index;
@@ -305,9 +293,8 @@ enum bnf_outcome bnf_stored_multiples_compare(const struct bnf_stored *layer, co
         return BNF_UNKNOWN;
     /* The factors are made of stored numbers, too. */
     found->scale_tensors = 1 + (map[1] ? map[1]->scale_tensors : 0);
-    struct bnf_normal counted = {.rank = -1, .count = 1, .scale = (double[]){1}, .shift = (double[]){0}, .size = (double[]){0}};
-    counted.scale_tensors = found->scale_tensors;
-    if (!bnf_normal_compose(p, layer->arena, map[1], &counted, &multiplied[1]))
+    const struct bnf_normal *counted = bnf_normal_counted(p, layer->arena, found->scale_tensors, 0);
+    if (!counted || !bnf_normal_compose(p, layer->arena, map[1], counted, &multiplied[1]))
         return BNF_UNKNOWN;
     bool explaining = p->explaining;
     p->explaining = false;

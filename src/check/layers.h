@@ -32,9 +32,6 @@ const struct bnf_tensor *bnf_stored_constant(const struct bnf_stored *layer, int
  * it). */
 enum bnf_outcome bnf_stored_inputs_compare(const struct bnf_stored *layer, uint32_t own);
 
-/* True when a map fits into a constant of these extents without widening it. */
-bool bnf_stored_map_fits(const struct bnf_normal *map, const struct bnf_tensor *t);
-
 /* Compares two constants under maps of their own axes, in pieces. `what` names them in the sentence. */
 enum bnf_outcome bnf_stored_constants_compare(const struct bnf_stored *layer, const char *what,
     const struct bnf_tensor *const t[2], const struct bnf_normal *const map[2]);

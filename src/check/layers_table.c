@@ -34,7 +34,7 @@ static bool move_to_table(const struct bnf_stored *layer, const struct bnf_norma
     for (int i = 0; i < rank; i++)
         moved->dims[i] = i < axis ? map->dims[i] : i == axis ? 1 : map->dims[i + indices - 1];
     *out = moved;
-    return bnf_stored_map_fits(moved, table);
+    return bnf_normal_fits(moved, table);
 }
 
 /* A map of the table as one of what Gather gives. NULL: no memory, or too many axes. */
@@ -114,9 +114,8 @@ static enum bnf_outcome compare_shifted(struct bnf_stored *layer, const struct b
     if (!bnf_normal_settle(none))
         return BNF_UNKNOWN;
     /* The shift is a stored number of the candidate's, too. */
-    struct bnf_normal counted = {.rank = -1, .count = 1, .scale = (double[]){1}, .shift = (double[]){0}, .size = (double[]){0}};
-    counted.scale_tensors = 1;
-    if (!bnf_normal_compose(p, layer->arena, &counted, map[1], &shifted[1]))
+    const struct bnf_normal *counted = bnf_normal_counted(p, layer->arena, 1, 0);
+    if (!counted || !bnf_normal_compose(p, layer->arena, counted, map[1], &shifted[1]))
         return BNF_UNKNOWN;
     p->explaining = false;
     enum bnf_outcome outcome = bnf_stored_constants_compare(layer, "table", table, shifted);

@@ -387,16 +387,11 @@ static enum bnf_outcome part_shifts(struct bnf_prover *p, struct bnf_arena *aren
     } else if (passes && bnf_normal_difference(
                              p, arena, offset[0], offset[1], e[0].core->in_axis, dtype, tally, &rest)) {
         /* A shift along the channels is left over, which the candidate has as a bias. */
-        struct bnf_normal *exact = bnf_normal_new(p, arena, -1, NULL);
-        outcome = BNF_UNKNOWN;
-        if (exact) {
-            exact->scale[0] = 1;
-            exact->shifts = true;
-            exact->shift_tensors = offset[1]->shift_tensors + 1;
-            if (bnf_normal_compose(p, arena, scale[0], rest, &scale[0]) &&
-                bnf_normal_compose(p, arena, scale[1], exact, &scale[1]))
-                outcome = BNF_EQUAL;
-        }
+        const struct bnf_normal *exact = bnf_normal_counted(p, arena, 0, offset[1]->shift_tensors + 1);
+        outcome = exact && bnf_normal_compose(p, arena, scale[0], rest, &scale[0]) &&
+                          bnf_normal_compose(p, arena, scale[1], exact, &scale[1])
+                      ? BNF_EQUAL
+                      : BNF_UNKNOWN;
     }
     p->explaining = explaining;
     if (outcome != BNF_EQUAL)

@@ -162,6 +162,13 @@ bool bnf_normal_make(
 struct bnf_normal *bnf_normal_new(
     struct bnf_prover *p, struct bnf_arena *arena, int rank, const int64_t *dims);
 
+/* The map that changes nothing, but counts so many stored tensors. NULL: no memory (p->status). */
+const struct bnf_normal *bnf_normal_counted(
+    struct bnf_prover *p, struct bnf_arena *arena, unsigned scale_tensors, unsigned shift_tensors);
+
+/* True when a map fits into a constant of these extents without widening it. NULL does. */
+bool bnf_normal_fits(const struct bnf_normal *map, const struct bnf_tensor *t);
+
 /* Sets `shifts`. False when a number is not finite: then it is no map that anything could be proved with. */
 bool bnf_normal_settle(struct bnf_normal *map);
 

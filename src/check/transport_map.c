@@ -64,6 +64,31 @@ struct bnf_normal *bnf_normal_new(
     return map && bnf_normal_make(p, arena, rank, dims, map) ? map : NULL;
 }
 
+const struct bnf_normal *bnf_normal_counted(
+    struct bnf_prover *p, struct bnf_arena *arena, unsigned scale_tensors, unsigned shift_tensors)
+{
+    struct bnf_normal *map = bnf_normal_new(p, arena, -1, NULL);
+    if (map) {
+        map->scale[0] = 1;
+        map->scale_tensors = scale_tensors;
+        map->shift_tensors = shift_tensors;
+        map->shifts = shift_tensors != 0;
+    }
+    return map;
+}
+
+bool bnf_normal_fits(const struct bnf_normal *map, const struct bnf_tensor *t)
+{
+    if (!map || map->count == 1)
+        return true;
+    if (map->rank != (int)t->rank)
+        return false;
+    for (int i = 0; i < map->rank; i++)
+        if (map->dims[i] != 1 && map->dims[i] != t->dims[i])
+            return false;
+    return true;
+}
+
 bool bnf_normal_settle(struct bnf_normal *map)
 {
     map->shifts = false;

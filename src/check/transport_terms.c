@@ -107,16 +107,16 @@ bool bnf_normal_multiple(struct bnf_prover *p, struct bnf_arena *arena, const st
         return false;
     for (int i = 0; i < rank; i++)
         along[i] = axis < 0 || i == axis ? dims[i] : 1;
-    struct bnf_normal *factors = bnf_normal_new(p, arena, rank, along), *stored = bnf_normal_new(p, arena, -1, NULL);
+    /* The factors are made of stored numbers, too. */
+    const struct bnf_normal *stored =
+        bnf_normal_counted(p, arena, map[1]->scale_tensors + map[1]->shift_tensors, 0);
+    struct bnf_normal *factors = bnf_normal_new(p, arena, rank, along);
     if (!factors || !stored)
         return false;
     find_factors(map[swapped], map[!swapped], dtype, rank, dims, factors);
-    /* The factors are made of stored numbers, too. */
-    stored->scale[0] = 1;
-    stored->scale_tensors = map[1]->scale_tensors + map[1]->shift_tensors;
     if (!swapped)
         factors->scale_tensors = stored->scale_tensors;
-    if (!bnf_normal_settle(factors) || !bnf_normal_settle(stored) ||
+    if (!bnf_normal_settle(factors) ||
         !bnf_normal_compose(p, arena, factors, map[swapped], &multiple) ||
         !bnf_normal_compose(p, arena, stored, swapped ? multiple : map[1], &counted) ||
         bnf_normal_compare(p, swapped ? map[0] : multiple, counted, dtype, tally) != BNF_EQUAL)
@@ -173,13 +173,9 @@ bool bnf_normal_terms_along(struct bnf_prover *p, struct bnf_arena *arena,
 bool bnf_normal_agree(struct bnf_prover *p, struct bnf_arena *arena, const struct bnf_normal *first,
     const struct bnf_normal *second, int dtype, struct bnf_tally *tally)
 {
-    struct bnf_normal *stored = bnf_normal_new(p, arena, -1, NULL);
     const struct bnf_normal *counted;
-    if (!stored)
-        return false;
-    stored->scale[0] = 1;
-    stored->scale_tensors = first ? first->scale_tensors : 0;
-    stored->shift_tensors = first ? first->shift_tensors : 0;
-    return bnf_normal_compose(p, arena, stored, second, &counted) &&
+    const struct bnf_normal *stored =
+        bnf_normal_counted(p, arena, first ? first->scale_tensors : 0, first ? first->shift_tensors : 0);
+    return stored && bnf_normal_compose(p, arena, stored, second, &counted) &&
            bnf_normal_compare(p, first, counted, dtype, tally) == BNF_EQUAL;
 }

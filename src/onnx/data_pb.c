@@ -11,24 +11,6 @@
 /* The most memory that a value may take: so many times its file's size, and a base for small ones. */
 static const size_t limit_factor = 16, limit_base = (size_t)64 << 20;
 
-struct heap {
-    struct bnf_arena *arena;
-    bool failed;
-};
-
-static void *heap_alloc(void *context, size_t size)
-{
-    struct heap *heap = context;
-    void *block = bnf_arena_alloc(heap->arena, size, 1);
-    heap->failed |= !block;
-    return block;
-}
-
-static void heap_free(void *context, void *block)
-{
-    (void)context, (void)block; /* the arena's blocks die together */
-}
-
 /* The file's bytes, on the heap: protobuf-c trusts what the check before it saw, and a mapping may show others by then,
  * since it is shared with whoever writes the file. */
 struct file {
@@ -65,12 +47,8 @@ static int unpack(const struct file *file, const ProtobufCMessageDescriptor *typ
     bnf_buf_free(&skeleton);
     if (status)
         return status;
-    struct heap heap = {.arena = arena};
-    ProtobufCAllocator allocator = {.alloc = heap_alloc, .free = heap_free, .allocator_data = &heap};
-    *out = protobuf_c_message_unpack(type, &allocator, file->size, file->bytes);
-    if (*out)
-        return BNF_OK;
-    return heap.failed ? bnf_fail_memory(err) : bnf_fail(err, BNF_EINPUT, "it is no %s", type->short_name);
+    status = bnf_wire_unpack(file->bytes, file->size, type, arena, out, err);
+    return status == BNF_EINPUT ? bnf_fail(err, BNF_EINPUT, "it is no %s", type->short_name) : status;
 }
 
 static int check(const Onnx__TensorProto *tensor, struct bnf_err *err)

@@ -7,24 +7,6 @@
 
 #include <string.h>
 
-struct heap {
-    struct bnf_arena *arena;
-    bool failed;
-};
-
-static void *heap_alloc(void *context, size_t size)
-{
-    struct heap *heap = context;
-    void *block = bnf_arena_alloc(heap->arena, size, 1);
-    heap->failed |= !block;
-    return block;
-}
-
-static void heap_free(void *context, void *block)
-{
-    (void)context, (void)block; /* the arena's blocks die together */
-}
-
 /* The parts of a typed list, in one piece: the mapping itself when there is one dense part, else a copy.
  * Gives the number of elements. */
 static int gather(struct bnf_model *model, const uint8_t *marks, size_t mark_count, size_t width, void *list,
@@ -114,19 +96,17 @@ static const char *guess(const uint8_t *bytes, size_t size)
 
 static int unpack(struct bnf_model *model, const struct bnf_buf *skeleton, struct bnf_err *err)
 {
-    struct heap heap = {.arena = &model->arena};
-    ProtobufCAllocator allocator = {.alloc = heap_alloc, .free = heap_free, .allocator_data = &heap};
-    model->proto = (Onnx__ModelProto *)protobuf_c_message_unpack(
-        &onnx__model_proto__descriptor, &allocator, skeleton->size, (const uint8_t *)bnf_buf_text(skeleton));
-    if (model->proto)
-        return BNF_OK;
-    if (heap.failed && model->arena.exhausted)
+    ProtobufCMessage *message = NULL;
+    int status = bnf_wire_unpack((const uint8_t *)bnf_buf_text(skeleton), skeleton->size,
+        &onnx__model_proto__descriptor, &model->arena, &message, err);
+    model->proto = (Onnx__ModelProto *)message;
+    if (status == BNF_ENOMEM && model->arena.exhausted)
         return bnf_fail(err, BNF_ELIMIT,
             "its messages need more than %zu bytes of memory, too many for a file of %zu", model->arena.limit,
             model->map.size);
-    if (heap.failed)
-        return bnf_fail_memory(err);
-    return bnf_fail(err, BNF_EINPUT, "not an ONNX model: its messages cannot be read");
+    if (status == BNF_EINPUT)
+        return bnf_fail(err, BNF_EINPUT, "not an ONNX model: its messages cannot be read");
+    return status;
 }
 
 int bnf_load_pb(struct bnf_model *model, struct bnf_err *err)

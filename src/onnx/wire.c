@@ -403,3 +403,35 @@ int bnf_wire_skeleton(const uint8_t *bytes, size_t size, const ProtobufCMessageD
         status = bnf_fail_memory(err);
     return status;
 }
+
+/* ---- protobuf-c ---- */
+
+struct heap {
+    struct bnf_arena *arena;
+    bool failed;
+};
+
+static void *heap_alloc(void *context, size_t size)
+{
+    struct heap *heap = context;
+    void *block = bnf_arena_alloc(heap->arena, size, 1);
+    heap->failed |= !block;
+    return block;
+}
+
+static void heap_free(void *context, void *block)
+{
+    (void)context, (void)block; /* the arena's blocks die together */
+}
+
+int bnf_wire_unpack(const uint8_t *bytes, size_t size, const ProtobufCMessageDescriptor *type,
+    struct bnf_arena *arena, ProtobufCMessage **out, struct bnf_err *err)
+{
+    struct heap heap = {.arena = arena};
+    ProtobufCAllocator allocator = {.alloc = heap_alloc, .free = heap_free, .allocator_data = &heap};
+    *out = protobuf_c_message_unpack(type, &allocator, size, bytes);
+    if (*out)
+        return BNF_OK;
+    return heap.failed ? bnf_fail_memory(err)
+                       : bnf_fail(err, BNF_EINPUT, "its messages are not those of a %s", type->short_name);
+}

@@ -1,10 +1,11 @@
 /* The first look at a protobuf file: everything about its wire format is checked, and a copy without the
- * payloads of tensors, the skeleton, is made for protobuf-c. */
+ * payloads of tensors, the skeleton, is made for protobuf-c. Then what protobuf-c reads goes into an arena. */
 #ifndef BNF_ONNX_WIRE_H
 #define BNF_ONNX_WIRE_H
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/mem.h"
 
 #include <protobuf-c/protobuf-c.h>
 
@@ -30,5 +31,9 @@ struct bnf_payload bnf_wire_payload(const void *mark);
  * are kept. BNF_EINPUT or BNF_ELIMIT (nesting) with a sentence that names the place; BNF_ENOMEM. */
 int bnf_wire_skeleton(const uint8_t *bytes, size_t size, const ProtobufCMessageDescriptor *type,
     struct bnf_buf *skeleton, struct bnf_err *err);
+
+/* protobuf-c's messages of what was checked so, in the arena. BNF_EINPUT: they are not of that type; BNF_ENOMEM. */
+int bnf_wire_unpack(const uint8_t *bytes, size_t size, const ProtobufCMessageDescriptor *type,
+    struct bnf_arena *arena, ProtobufCMessage **out, struct bnf_err *err);
 
 #endif

@@ -11,6 +11,7 @@
 #include "eval/eval.h"
 #include "eval/operator.h"
 #include "support/notation.h"
+#include "support/opened.h"
 
 /* A model without inputs. Each initializer "want_y" is what output y must be. Where activations are given, the first
  * node gets them. */
@@ -396,15 +397,6 @@ static void test_sequences(void **state)
 
 /* ---- what is refused, and in which words ---- */
 
-/* A model that is ready to run. */
-static void open_case(const char *text, struct bnf_model *model, struct bnf_graph *graph, struct bnf_eval *eval)
-{
-    struct bnf_err err = {0};
-    notation_read(model, text);
-    assert_int_equal(bnf_graph_build(graph, model, &err), BNF_OK);
-    assert_int_equal(bnf_eval_init(eval, graph, BNF_PRECISION_FLOAT, 1, NULL, 0, &err), BNF_OK);
-}
-
 static void test_refused(void **state)
 {
     (void)state;
@@ -438,19 +430,15 @@ static void test_refused(void **state)
             "its num_scan_inputs is 3, allowed are 1 to 2", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct bnf_model model;
-        struct bnf_graph graph = {0};
-        struct bnf_eval eval = {0};
+        struct opened o;
         struct bnf_err err = {0};
-        open_case(cases[i].text, &model, &graph, &eval);
-        int status = bnf_eval_run(&eval, NULL, &err);
+        opened_init(&o, cases[i].text, BNF_PRECISION_FLOAT);
+        int status = bnf_eval_run(&o.eval, NULL, &err);
         assert_int_equal(status, cases[i].cannot ? BNF_OK : BNF_EINPUT);
-        const char *told = cases[i].cannot ? eval.blocked : err.text;
+        const char *told = cases[i].cannot ? o.eval.blocked : err.text;
         if (!strstr(told, cases[i].sentence))
             fail_msg("case %zu: '%s' instead of '%s'", i, told, cases[i].sentence);
-        bnf_eval_free(&eval);
-        bnf_graph_free(&graph);
-        bnf_model_close(&model);
+        opened_free(&o);
     }
 }
 
@@ -476,23 +464,19 @@ static void test_rounds(void **state)
          "else_branch={\nout q\nq = Abs(x)\n}", 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct bnf_model model;
-        struct bnf_graph graph = {0};
-        struct bnf_eval eval = {0};
+        struct opened o;
         struct bnf_err err = {0};
-        open_case(cases[i].text, &model, &graph, &eval);
+        opened_init(&o, cases[i].text, BNF_PRECISION_FLOAT);
         for (int time = 0; time < 2; time++) {
-            assert_int_equal(bnf_eval_run(&eval, NULL, &err), BNF_OK);
-            assert_string_equal(eval.blocked, "");
-            if (eval.rounds != cases[i].rounds)
-                fail_msg("case %zu: %zu rounds, not %zu", i, eval.rounds, cases[i].rounds);
+            assert_int_equal(bnf_eval_run(&o.eval, NULL, &err), BNF_OK);
+            assert_string_equal(o.eval.blocked, "");
+            if (o.eval.rounds != cases[i].rounds)
+                fail_msg("case %zu: %zu rounds, not %zu", i, o.eval.rounds, cases[i].rounds);
         }
-        eval.rounds = bnf_most_rounds - 1;
-        assert_int_equal(bnf_eval_round(&eval, &err), BNF_OK);
-        assert_int_equal(bnf_eval_round(&eval, &err), BNF_CANNOT);
-        bnf_eval_free(&eval);
-        bnf_graph_free(&graph);
-        bnf_model_close(&model);
+        o.eval.rounds = bnf_most_rounds - 1;
+        assert_int_equal(bnf_eval_round(&o.eval, &err), BNF_OK);
+        assert_int_equal(bnf_eval_round(&o.eval, &err), BNF_CANNOT);
+        opened_free(&o);
     }
 }
 

@@ -6,10 +6,9 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "eval/eval.h"
 #include "eval/operator.h"
 #include "eval/window.h"
-#include "support/notation.h"
+#include "support/opened.h"
 
 /* A model of one node without inputs: the elements it reads and gives, and the multiplications in between. */
 static const struct work_case {
@@ -51,29 +50,6 @@ static const struct work_case {
         12 + 3 + 1, 3 * 2, -1},
 };
 
-struct opened {
-    struct bnf_model model;
-    struct bnf_graph graph;
-    struct bnf_eval eval;
-};
-
-static void open_case(const char *text, enum bnf_precision precision, struct opened *o)
-{
-    struct bnf_err err = {0};
-    *o = (struct opened){.eval = {.graph = NULL}};
-    notation_read(&o->model, text);
-    if (bnf_graph_build(&o->graph, &o->model, &err) ||
-        bnf_eval_init(&o->eval, &o->graph, precision, 1, NULL, 0, &err))
-        fail_msg("%s", err.text);
-}
-
-static void close_case(struct opened *o)
-{
-    bnf_eval_free(&o->eval);
-    bnf_graph_free(&o->graph);
-    bnf_model_close(&o->model);
-}
-
 static void run(struct opened *o, const char *name)
 {
     struct bnf_err err = {0};
@@ -85,7 +61,7 @@ static void check(const struct work_case *c, enum bnf_precision precision)
 {
     struct opened o;
     const double asked = c->reads + c->work;
-    open_case(c->text, precision, &o);
+    opened_init(&o, c->text, precision);
     o.eval.budget.most_work = asked - 1;
     run(&o, c->name);
     if (!strstr(o.eval.blocked, "--max-work"))
@@ -101,7 +77,7 @@ static void check(const struct work_case *c, enum bnf_precision precision)
                 fail_msg("%s: it took %g, not %g", c->name, o.eval.budget.work, asked + c->gives);
         }
     }
-    close_case(&o);
+    opened_free(&o);
 }
 
 static void test_limits(void **state)
@@ -120,14 +96,14 @@ static void test_sums(void **state)
         "out g\nout b\ng = Identity(c)\nb = Neg(a)\n}\n";
     struct opened o;
     (void)state;
-    open_case(loop, BNF_PRECISION_FLOAT, &o);
+    opened_init(&o, loop, BNF_PRECISION_FLOAT);
     run(&o, "loop");
     assert_string_equal(o.eval.blocked, "");
     assert_true(o.eval.budget.work >= 10 * 200);
     o.eval.budget.most_work = 1000;
     run(&o, "loop");
     assert_non_null(strstr(o.eval.blocked, "--max-work"));
-    close_case(&o);
+    opened_free(&o);
 }
 
 /* ---- windows ---- */

@@ -65,6 +65,12 @@ static int spread(struct bnf_call *call, size_t slot, const struct bnf_array *ov
     return BNF_OK;
 }
 
+/* What is multiplied: both operands less their zero points, and room for the sums of one pair of matrices. */
+struct factors {
+    int32_t *a, *b;
+    uint32_t *sum; /* [m, n] */
+};
+
 static int32_t *center(struct bnf_call *call, const struct bnf_array *x, size_t zero, struct bnf_spread s, size_t rows,
     size_t columns)
 {
@@ -73,15 +79,33 @@ static int32_t *center(struct bnf_call *call, const struct bnf_array *x, size_t 
         call, x, bnf_call_input(call, zero), s, matrix ? x->count / matrix : 0, rows, columns);
 }
 
-/* sum[m, n] of one pair of matrices. Wraps at 32 bits, as the operators' type says. */
-static void multiply(const struct product *p, const int32_t *a, const int32_t *b, uint32_t *sum)
+/* The slots are those of the zero points. */
+static int prepare(
+    struct bnf_call *call, const struct product *p, size_t zero_a, size_t zero_b, struct factors *f)
 {
+    struct bnf_spread rows, columns;
+    int status = spread(call, zero_a, p->a, p->m, false, &rows);
+    if (!status)
+        status = spread(call, zero_b, p->b, p->n, true, &columns);
+    if (status)
+        return status;
+    f->a = center(call, p->a, zero_a, rows, p->m, p->k);
+    f->b = f->a ? center(call, p->b, zero_b, columns, p->k, p->n) : NULL;
+    f->sum = f->b ? bnf_arena_alloc(call->arena, p->m * p->n, sizeof *f->sum) : NULL;
+    return f->sum ? BNF_OK : bnf_fail_memory(call->err);
+}
+
+/* The sums of one pair of matrices. They wrap at 32 bits, as the operators' type says. */
+static void multiply(const struct product *p, const struct factors *f, size_t left, size_t right)
+{
+    const int32_t *a = f->a + left * p->m * p->k, *b = f->b + right * p->k * p->n;
+    uint32_t *sum = f->sum;
     memset(sum, 0, p->m * p->n * sizeof *sum);
     for (size_t i = 0; i < p->m; i++) {
         for (size_t l = 0; l < p->k; l++) {
-            uint32_t left = (uint32_t)a[i * p->k + l];
-            for (size_t j = 0; j < p->n && left; j++)
-                sum[i * p->n + j] += left * (uint32_t)b[l * p->n + j];
+            uint32_t factor = (uint32_t)a[i * p->k + l];
+            for (size_t j = 0; j < p->n && factor; j++)
+                sum[i * p->n + j] += factor * (uint32_t)b[l * p->n + j];
         }
     }
 }
@@ -101,30 +125,25 @@ static void pair(const struct product *p, size_t batch, size_t *a, size_t *b)
 int R(bnf_op_matmul_integer)(struct bnf_call *call)
 {
     struct product p;
-    struct bnf_spread rows, columns;
+    struct factors f;
     int status = resolve(call, 0, 1, &p);
     if (!status)
         status = R(bnf_quant_zero)(call, 2);
     if (!status)
         status = R(bnf_quant_zero)(call, 3);
     if (!status)
-        status = spread(call, 2, p.a, p.m, false, &rows);
-    if (!status)
-        status = spread(call, 3, p.b, p.n, true, &columns);
+        status = prepare(call, &p, 2, 3, &f);
     if (status)
         return status;
     int64_t *y = bnf_call_output(call, 0, BNF_DTYPE_INT32, p.rank, p.dims);
-    int32_t *a = y ? center(call, p.a, 2, rows, p.m, p.k) : NULL;
-    int32_t *b = a ? center(call, p.b, 3, columns, p.k, p.n) : NULL;
-    uint32_t *sum = b ? bnf_arena_alloc(call->arena, p.m * p.n, sizeof *sum) : NULL;
-    if (!sum)
-        return bnf_fail_memory(call->err);
+    if (!y)
+        return BNF_ENOMEM;
     for (size_t batch = 0; batch < p.batches; batch++) {
         size_t left, right;
         pair(&p, batch, &left, &right);
-        multiply(&p, a + left * p.m * p.k, b + right * p.k * p.n, sum);
+        multiply(&p, &f, left, right);
         for (size_t i = 0; i < p.m * p.n; i++)
-            *y++ = (int32_t)sum[i];
+            *y++ = (int32_t)f.sum[i];
     }
     return BNF_OK;
 }
@@ -183,27 +202,22 @@ int R(bnf_op_qlinear_matmul)(struct bnf_call *call)
 {
     struct product p;
     struct scaling s;
-    struct bnf_spread rows, columns;
+    struct factors f;
     int status = resolve(call, 0, 3, &p);
     if (!status)
         status = find_scaling(call, &p, &s);
     if (!status)
-        status = spread(call, 2, p.a, p.m, false, &rows);
-    if (!status)
-        status = spread(call, 5, p.b, p.n, true, &columns);
+        status = prepare(call, &p, 2, 5, &f);
     if (status)
         return status;
     int64_t *y = bnf_call_output(call, 0, call->in[7]->dtype, p.rank, p.dims);
-    int32_t *a = y ? center(call, p.a, 2, rows, p.m, p.k) : NULL;
-    int32_t *b = a ? center(call, p.b, 5, columns, p.k, p.n) : NULL;
-    uint32_t *sum = b ? bnf_arena_alloc(call->arena, p.m * p.n, sizeof *sum) : NULL;
-    if (!sum)
-        return bnf_fail_memory(call->err);
+    if (!y)
+        return BNF_ENOMEM;
     for (size_t batch = 0; batch < p.batches; batch++) {
         size_t left, right;
         pair(&p, batch, &left, &right);
-        multiply(&p, a + left * p.m * p.k, b + right * p.k * p.n, sum);
-        requantize(&p, &s, sum, left, right, y + batch * p.m * p.n);
+        multiply(&p, &f, left, right);
+        requantize(&p, &s, f.sum, left, right, y + batch * p.m * p.n);
     }
     return BNF_OK;
 }

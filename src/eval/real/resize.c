@@ -169,7 +169,7 @@ static int resize(struct bnf_call *call, bool upsample)
     }
     if (same)
         return bnf_move_same(call, x);
-    if (!x->count || is_empty)
+    if (is_empty)
         return bnf_call_output(call, 0, x->dtype, r.rank, dims) ? BNF_OK : BNF_ENOMEM;
     if (r.mode == BNF_RESIZE_NEAREST)
         return nearest(call, &r, x);
