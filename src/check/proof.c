@@ -329,6 +329,7 @@ static int run(struct bnf_prover *p)
     if (comparable && proof->finding_count == 0) {
         bnf_pair_scope(p, 0, 0);
         compare_outputs(p);
+        bnf_look_for_room(p);
     }
     count_pairs(p);
     if (p->status)

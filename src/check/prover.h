@@ -154,6 +154,12 @@ void bnf_chain_start(
 /* One link further back; false at the end. */
 bool bnf_chain_extend(struct bnf_prover *p, struct bnf_chain *chain, struct bnf_arena *arena);
 
+/* --- room.c: what exact arithmetic does not see --- */
+
+/* Finds a number that the candidate adds to its values and that brings them near the end of their type's range, where
+ * nothing that the reference adds or multiplies does: unproved, since what overflows in between is not equal. */
+void bnf_look_for_room(struct bnf_prover *p);
+
 /* --- transport_map.c: the algebra of affine maps --- */
 
 /* Makes room for a map of these extents, all zero. False: too large, or no memory (p->status). */

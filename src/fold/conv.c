@@ -259,14 +259,14 @@ static int find_value(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id node,
             padding->value = value;
             padding->exact = -a->shift[c] / a->scale[c];
         }
+        if (!bnf_quotient_fits(padding->dtype, a->shift[c], value))
+            return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "-shift/scale, which Conv '%s' would be padded with, is %g "
+                "on channel %zu, near the end of the range of %s", text, value, c, bnf_dtype_name(padding->dtype));
         if (value != padding->value)
             return bnf_refuse(fold, plan, BNF_REASON_PADDING,
                 "Conv '%s' pads with zeros; another value could take their place if -shift/scale were equal on all "
                 "channels, but it is %.6g on channel 0 and %.6g on channel %zu", text, padding->value, value, c);
     }
-    if (!bnf_values_fit(padding->dtype, &padding->value, 1))
-        return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "-shift/scale, which Conv '%s' would be padded with, does not "
-            "fit %s", text, bnf_dtype_name(padding->dtype));
     return BNF_ANSWER_YES;
 }
 

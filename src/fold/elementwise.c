@@ -250,6 +250,8 @@ static int make_constant(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id no
             text, o->tensor.count, count);
     struct bnf_pending *made = bnf_pending_dense(fold->arena, o->tensor.dtype, dims, rank);
     const double *c = bnf_fold_read(fold, o->constant, o->tensor.count);
+    const bool quotients = plan->walk == BNF_WALK_FORWARD && (o->operation == ADD || o->operation == SUB);
+    bool fits = true;
     if (!made || !c)
         return bnf_fail_memory(err);
     for (size_t i = 0; o->operation == DIV && o->dynamic == 0 && i < o->tensor.count; i++)
@@ -261,8 +263,9 @@ static int make_constant(struct bnf_fold *fold, struct bnf_plan *plan, bnf_id no
         double s = a->scale[in_affine], t = a->shift[in_affine];
         made->dense[i] = plan->walk == BNF_WALK_BACK ? rewrite_back(o, c[in_constant], s, t)
                                                      : rewrite_forward(o, c[in_constant], s);
+        fits = fits && (!quotients || bnf_quotient_fits(o->tensor.dtype, c[in_constant], made->dense[i]));
     }
-    if (!bnf_values_fit(o->tensor.dtype, made->dense, count))
+    if (!fits || !bnf_values_fit(o->tensor.dtype, made->dense, count))
         return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "the folded constant of '%s' does not fit %s", text,
             bnf_dtype_name(o->tensor.dtype));
     *out = made;

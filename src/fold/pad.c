@@ -168,7 +168,7 @@ static int map_filling(struct bnf_fold *fold, struct bnf_plan *plan, const struc
                 t->proto->op_type, t->text, f->number, rounded, bnf_round(f->dtype, become(t, f, c)), c);
     if (*out == f->number)
         return BNF_ANSWER_YES;
-    if (!isfinite(rounded))
+    if (!isfinite(rounded) || (!t->back && !bnf_quotient_fits(f->dtype, f->number - a->shift[0], rounded)))
         return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW,
             "the value that %s '%s' pads with would not fit %s", t->proto->op_type, t->text,
             bnf_dtype_name(f->dtype));

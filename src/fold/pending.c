@@ -286,6 +286,11 @@ bool bnf_values_fit(int dtype, const double *values, size_t count)
     return true;
 }
 
+bool bnf_quotient_fits(int dtype, double dividend, double quotient)
+{
+    return fabs(quotient) <= bnf_dtype_roomy(dtype) * fmax(1, fabs(dividend)) && bnf_values_fit(dtype, &quotient, 1);
+}
+
 static double largest_other(const struct bnf_tensor *t, size_t first, size_t count)
 {
     double most = 0;

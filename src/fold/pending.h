@@ -83,4 +83,9 @@ bool bnf_pending_check_can_wait(const struct bnf_pending *pending);
 /* True when rounding these values to a float type stays finite. */
 bool bnf_values_fit(int dtype, const double *values, size_t count);
 
+/* True when dividend / scale may be added in front of that scale, which takes it back later: x + t/s for s·x + t. Where
+ * s is next to nothing it is finite, but what comes in between is not (a product with another value). Numbers that are
+ * large already may become larger. */
+bool bnf_quotient_fits(int dtype, double dividend, double quotient);
+
 #endif

@@ -169,6 +169,7 @@ static int set_out(struct bnf_fold *fold, struct bnf_plan *plan, const struct bn
     plan->rest_shift = bnf_arena_alloc(&fold->scratch, affine->channels, sizeof *plan->rest_shift);
     if (!first->scale || !plan->rest_shift)
         return bnf_fail_memory(err);
+    int dtype = bnf_fold_dtype(fold, bnf_site_input(fold, plan->site), 0);
     for (size_t c = 0; c < affine->channels; c++) {
         first->scale[c] = affine->scale[c];
         plan->rest_shift[c] = affine->shift[c];
@@ -177,8 +178,10 @@ static int set_out(struct bnf_fold *fold, struct bnf_plan *plan, const struct bn
         if (affine->scale[c] == 0)
             return bnf_refuse(fold, plan, BNF_REASON_ZERO_SCALE, "channel %zu of the affine has scale 0", c);
         plan->rest_shift[c] /= affine->scale[c];
+        if (dtype && !bnf_quotient_fits(dtype, affine->shift[c], plan->rest_shift[c]))
+            return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "on channel %zu the shift that would stay, %g / %g, is "
+                "near the end of the range of its type", c, affine->shift[c], affine->scale[c]);
     }
-    int dtype = bnf_fold_dtype(fold, bnf_site_input(fold, plan->site), 0);
     if (!dtype || !bnf_values_fit(dtype, plan->rest_shift, affine->channels))
         return bnf_refuse(fold, plan, BNF_REASON_OVERFLOW, "the shift that would stay does not fit its type");
     return BNF_ANSWER_YES;

@@ -104,6 +104,12 @@ double bnf_dtype_tiny(int dtype)
     return ldexp(1.0, format_of(dtype).tiny_exponent);
 }
 
+double bnf_dtype_roomy(int dtype)
+{
+    double most = bnf_dtype_max(dtype);
+    return dtype == BNF_DTYPE_FLOAT16 ? most / 8 : sqrt(most);
+}
+
 enum { double_fraction = 52, double_bias = 1023 }; /* of IEEE 754's binary64 */
 
 static double half_to_double(uint16_t half)

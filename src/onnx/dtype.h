@@ -41,6 +41,10 @@ double bnf_dtype_roundoff(int dtype);
 double bnf_dtype_max(int dtype);
 double bnf_dtype_tiny(int dtype);
 
+/* The largest number of a float type that leaves room for values of its order: the square root of the largest finite
+ * value, so that two of them multiply; of float16, which has no such room to give, an eighth of the largest. */
+double bnf_dtype_roomy(int dtype);
+
 /* Reads elements first … first+count-1 of packed little-endian data (any alignment) as doubles. For the float types,
  * bool and the integers; 64-bit integers above 2^53 round. Other types are a bug of the caller. */
 void bnf_to_double(int dtype, const void *data, size_t first, size_t count, double *out);

@@ -151,6 +151,11 @@ static void test_limits(void **state)
     assert_true(bnf_dtype_max(BNF_DTYPE_FLOAT16) == 65504 &&
                 bnf_dtype_max(BNF_DTYPE_FLOAT) == (double)FLT_MAX &&
                 bnf_dtype_max(BNF_DTYPE_DOUBLE) == DBL_MAX);
+    for (size_t i = 1; i < 4; i++) {
+        double max = bnf_dtype_max(dtypes[i]), roomy = bnf_dtype_roomy(dtypes[i]);
+        assert_true(roomy <= max / roomy && 4 * roomy > max / (4 * roomy));
+    }
+    assert_true(bnf_dtype_roomy(BNF_DTYPE_FLOAT16) == 8188);
     assert_false(bnf_dtype_is_float(BNF_DTYPE_INT32) || bnf_dtype_is_float(BNF_DTYPE_COMPLEX64));
 }
 

@@ -120,6 +120,9 @@ static const struct foldcase padding_cases[] = {
     {"a value beyond float16", "in c float16 2,3,7,6; out z; init W float16 4,3,3,3 rand; init s float16 3 0.001 0.001 0.001\n"
         "init b float16 3 1000 1000 1000; init m float16 3 0 0 0; init v float16 3 1 1 1\n" NORM
         "i = Identity(y); z = Conv(i, W) pads=[1,1,1,1]\n", "y lowered overflow"},
+    {"a value that leaves no room", INPUT "init s float 3 1e-30 1e-30 1e-30; init b float 3 ones; init m float 3 zeros\n"
+        "init v float 3 ones\n" NORM "i = Identity(y); z = Conv(i, W) pads=[1,1,1,1]\n", "y lowered overflow",
+        .in_double = "y folded forward z"},
     {"ConvTranspose never", "in c float 2,3,5,6; out z; init W float 3,4,3,3 rand\n" UNIFORM("float") NORM
         "i = Identity(y); z = ConvTranspose(i, W)\n", "y lowered padding"},
 };

@@ -291,6 +291,14 @@ static const struct foldcase constant_refusals[] = {
     {"forward into Mul, a shift", FRONT FULL BN(4) NORM "d = Mul(y, K); z = Conv(d, W)\n", "y lowered consumer-not-linear"},
     {"forward into Div of the constant, a scale of 0", FRONT FULL "init s float 4 1 2 0 -1; init b float 4 zeros; init m float 4 zeros\n"
         "init v float 4 pos\n" NORM "d = Div(K, y); e = Abs(d); z = Conv(e, W)\n", "y lowered zero-scale", {0}, true},
+    {"forward through Add, the constant would leave no room", "in x float 2,2,3,3; out z; init W float 3,2,1,1 rand\n"
+        "init s float 2 1e-30 1e-30; init b float 2 zeros; init m float 2 zeros; init v float 2 ones\n"
+        "init K float 1,1,3,3 rand; c = Sigmoid(x)\n" NORM "d = Add(y, K); z = Conv(d, W)\n", "y lowered overflow",
+        .in_double = "y folded forward z"},
+    {"forward through Add, the constant is large already", "in x float 2,2,3,3; out z; init W float 3,2,1,1 rand\n"
+        "init s float 2 0.001 0.002; init b float 2 zeros; init m float 2 zeros; init v float 2 ones\n"
+        "init K float 1,1,3,3 1 -1e20 1 1 1 1 1 1 1; c = Sigmoid(x)\n" NORM "d = Add(y, K); z = Conv(d, W)\n",
+        "y folded forward z"},
     {"forward through Add, the constant overflows", "in c float16 2,2,3,3; out z; init W float16 3,2,1,1 rand\n"
         "init s float16 2 0.00001 1; init b float16 2 rand; init m float16 2 rand; init v float16 2 ones\n"
         "init K float16 1,1,3,3 2000 1 1 1 1 1 1 1 1\n" NORM "d = Add(y, K); z = Conv(d, W)\n", "y lowered overflow"},

@@ -81,6 +81,9 @@ static const struct foldcase pad_cases[] = {
         "init p int64 8 0 0 1 1 0 0 1 1; u = Conv(x, W); c = Pad(u, p, k)\n" NORM, FOLDS},
     {"forward", ENDS SAME_ALL NORM "init p int64 8 0 0 1 1 0 0 1 1; init k float () -0.75; q = Pad(y, p, k)\n"
         "z = Conv(q, W)\n", FRONT_FOLDS},
+    {"forward, the constant would leave no room", ENDS "init s float 4 1e-30 1e-30 1e-30 1e-30; init b float 4 ones\n"
+        "init m float 4 zeros; init v float 4 ones\n" NORM "init p int64 8 0 0 1 1 0 0 1 1; init k float () -0.75\n"
+        "q = Pad(y, p, k); z = Conv(q, W)\n", "y lowered overflow", .in_double = FRONT_FOLDS},
     {"forward, zeros", FRONT "init p int64 8 0 0 1 1 0 0 1 1; q = Pad(y, p); z = Conv(q, W)\n", "y lowered padding"},
     {"forward, zeros, no shift", ENDS NO_SHIFT(MIXED) NORM "init p int64 8 0 0 1 1 0 0 1 1; q = Pad(y, p)\n"
         "z = Conv(q, W)\n", FRONT_FOLDS},

@@ -66,6 +66,12 @@ static const struct partial_case cases[] = {
         "init s float 4 ones; init b float 4 rand; init m float 4 rand; init v float 4 ones; c = Sigmoid(x)\n"
         "y = BatchNormalization(c, s, b, m, v) epsilon=0.0; e = Conv(y, W) pads=[1,1,1,1]; z = Sigmoid(e)\n",
         "y lowered padding", MUL_ADD}, "Sigmoid Add Conv Sigmoid"},
+    {{"a shift that leaves no room when divided", "in x float 2,4,5,6; out z; init W float 3,4,1,1 rand\n"
+        STATS(4, "1 1e-30 2 3") "c = Sigmoid(x)\n" NORM "r = Mul(y, c); e = Conv(r, W); z = Sigmoid(e)\n",
+        "y lowered consumer-not-linear", MUL_ADD}, "Sigmoid Mul Add Mul Conv Sigmoid"},
+    {{"one that does", "in x float 2,4,5,6; out z; init W float 3,4,1,1 rand\n"
+        STATS(4, "1 1e-3 2 3") "c = Sigmoid(x)\n" NORM "r = Mul(y, c); e = Conv(r, W); z = Sigmoid(e)\n",
+        "y lowered consumer-not-linear", MUL_ADD}, "Sigmoid Add Mul Conv Sigmoid"},
     {{"a shift that does not fit the type when divided", "in x float16 1,2,5,6; out z; init W float16 3,2,3,3 rand\n"
         "init s float16 2 0.001 0.002; init b float16 2 1000 1000; init m float16 2 zeros; init v float16 2 ones\n"
         "c = Sigmoid(x)\n" NORM "e = Conv(y, W) pads=[1,1,1,1]; z = Sigmoid(e)\n", "y lowered overflow", MUL_ADD},

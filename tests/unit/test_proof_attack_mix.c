@@ -328,12 +328,35 @@ static void test_shares(void **state)
     ATTACK(cases);
 }
 
+/* The same function in exact arithmetic, until what is added on the way leaves no room for a product. 2^-60 divides
+ * into what is added, which then is 2^59; 2^69 is beyond the root of the largest float. */
+static void test_room(void **state)
+{
+    (void)state;
+#define REF(t)                                                                                            \
+    "in x float N,2; out y; init s float 2 8.673617379884035e-19 2; init t float 2 " t                 \
+    "; init W float 2,2 1 2 3 4; m = Mul(x, s); a = Add(m, t); p = Mul(a, x); y = MatMul(p, W)"
+#define NEW(s, t, W)                                                                                            \
+    "in x float N,2; out y; init s float 2 " s "; init t float 2 " t "; init W float 2,2 " W                    \
+    "; m = Mul(x, s); a = Add(m, t); p = Mul(a, x); y = MatMul(p, W)"
+    static const struct attack cases[] = {
+        {"a sum near the end of the range", REF("0.5 1"),
+            NEW("1 1", "5.764607523034235e+17 0.5", "8.673617379884035e-19 1.734723475976807e-18 6 8"),
+            NEW("1024 1", "5.902958103587057e+20 0.5", "8.470329472543003e-22 1.6940658945086007e-21 6 8")},
+        {"the reference has one of that order", REF("1024 1"),
+            NEW("1 1", "1.1805916207174113e+21 0.5", "8.673617379884035e-19 1.734723475976807e-18 6 8"),
+            NEW("1048576 1", "1.2379400392853803e+27 0.5", "8.271806125530277e-25 1.6543612251060553e-24 6 8")},
+    };
+    ATTACK(cases);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parts),
         cmocka_unit_test(test_mixes),
         cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
