@@ -34,7 +34,7 @@ static void one_conv(uint64_t seed, enum bnf_precision precision)
     int64_t groups, channels, filters, images;
     rig_init(&r, seed, precision);
     draw_conv(&r, &groups, &channels, &filters, &images);
-    geometry_draw(&r, &g, 6, 3, true);
+    geometry_draw(&r, &g, 6, 3, true, false);
     int64_t xd[5] = {images, groups * channels, g.in[0], g.in[1], g.in[2]};
     int64_t wd[5] = {groups * filters, channels, g.kernel[0], g.kernel[1], g.kernel[2]};
     int64_t yd[5] = {images, groups * filters, g.out[0], g.out[1], g.out[2]};
@@ -114,7 +114,7 @@ static void one_conv_transpose(uint64_t seed, enum bnf_precision precision)
     draw_conv(&r, &groups, &channels, &filters, &images);
     do {
         r.node.n_attribute = 1;
-        geometry_draw(&r, &g, 4, 2, true);
+        geometry_draw(&r, &g, 4, 2, true, false);
     } while (!strcmp(
         r.pointer[1]->name, "auto_pad")); /* means something else here; covered by the standard's tests */
     for (size_t i = 0; i < g.spatial; i++)

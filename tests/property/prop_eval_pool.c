@@ -18,7 +18,7 @@
 /* Counts with ceil_mode: one more window where something is left over, unless it begins behind the input. */
 static void draw_pool(struct rig *r, struct geometry *g, int64_t *xd, int64_t *yd, bool dilated)
 {
-    geometry_draw(r, g, 7, 3, dilated);
+    geometry_draw(r, g, 7, 3, dilated, true);
     rig_int(r, "ceil_mode", g->ceil);
     for (size_t i = 0; i < g->spatial && g->ceil; i++) {
         int64_t room = g->in[i] + g->begin[i] + g->end[i] - ((g->kernel[i] - 1) * g->dilation[i] + 1);

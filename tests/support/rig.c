@@ -135,19 +135,20 @@ int rig_run(struct rig *r, const char *type, int64_t opset, size_t outputs)
 /* ---- windows */
 /* Random extents of which the window covers some; spatial axes behind the others are 1. Sets the attributes.
  */
-void geometry_draw(struct rig *r, struct geometry *g, int most_in, int most_pad, bool dilated)
+void geometry_draw(struct rig *r, struct geometry *g, int most_in, int most_pad, bool dilated, bool widens)
 {
     int64_t pads[6];
     *g = (struct geometry){.spatial = 1 + rng_below(&r->rng, 3)};
     unsigned padding = rng_below(&r->rng, 6);
     for (size_t i = 0; i < 3; i++) {
-        bool used = i < g->spatial;
-        g->kernel[i] = used ? rng_range(&r->rng, 1, 4) : 1;
+        bool used = i < g->spatial, last = i + 1 == g->spatial;
+        bool wide = widens && last && rng_percent(&r->rng, 8); /* short rows of results that lie far apart */
+        g->kernel[i] = wide ? rng_range(&r->rng, 20, 90) : used ? rng_range(&r->rng, 1, 4) : 1;
         g->stride[i] = used ? rng_range(&r->rng, 1, 3) : 1;
         g->dilation[i] = used && dilated && rng_percent(&r->rng, 40) ? rng_range(&r->rng, 1, 3) : 1;
         int64_t reach = (g->kernel[i] - 1) * g->dilation[i] + 1;
         g->in[i] =
-            used ? rng_range(&r->rng, reach, reach + (i + 1 == g->spatial ? 3 * most_in : most_in)) : 1;
+            used ? rng_range(&r->rng, reach, reach + (last && !wide ? 3 * most_in : most_in)) : 1;
         int64_t most = most_pad < reach - 1 ? most_pad : reach - 1;
         g->begin[i] = used && padding > 1 ? rng_range(&r->rng, 0, most) : 0;
         g->end[i] = used && padding > 1 ? rng_range(&r->rng, 0, most) : 0;

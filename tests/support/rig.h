@@ -61,8 +61,8 @@ struct geometry {
     bool ceil; /* asked for, and not yet in `out` */
 };
 
-/* Draws one that the input has room for and sets its attributes. */
-void geometry_draw(struct rig *r, struct geometry *g, int most_in, int most_pad, bool dilated);
+/* Draws one that the input has room for and sets its attributes. One that widens may be as wide as the input. */
+void geometry_draw(struct rig *r, struct geometry *g, int most_in, int most_pad, bool dilated, bool widens);
 
 /* The element of a plane of `in` under tap `k` of the window at `o`; -1 in the padding. */
 int64_t geometry_under(const struct geometry *g, const int64_t o[3], const int64_t k[3]);

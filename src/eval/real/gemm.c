@@ -1,6 +1,7 @@
 /* Gemm: y = alpha · op(a) op(b) + beta · c. */
 #include "eval/real/blas.h"
 
+#include <math.h>
 #include <string.h>
 
 struct form {
@@ -60,6 +61,11 @@ static void begin(const struct form *f, const real *c, real *restrict y)
             y[i * f->n + j] = beta * c[i * f->steps[0] + j * f->steps[1]];
 }
 
+static bool is_whole(double factor)
+{
+    return fabs(factor) < 0x1p63 && factor == trunc(factor);
+}
+
 /* Integers: products modulo 2⁶⁴, then the factors, then the type's range. */
 static int run_ints(struct bnf_call *call, const struct form *f, const struct bnf_array *a,
     const struct bnf_array *b, const struct bnf_array *c)
@@ -70,7 +76,7 @@ static int run_ints(struct bnf_call *call, const struct form *f, const struct bn
     memset(y, 0, out->count * sizeof *y);
     R(bnf_multiply_ints)(f->ta, f->tb, f->m, f->n, f->k, a->data, b->data, y);
     bool plain = f->alpha == 1 && f->beta == 1;
-    if (!plain && (f->alpha != (double)(int64_t)f->alpha || f->beta != (double)(int64_t)f->beta))
+    if (!plain && (!is_whole(f->alpha) || !is_whole(f->beta)))
         return bnf_call_cannot(
             call, "factors of %g and %g for integers are not supported", f->alpha, f->beta);
     for (size_t i = 0; i < out->count; i++) {

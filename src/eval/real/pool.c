@@ -6,6 +6,12 @@
 
 #include <math.h>
 
+/* Rows that are taken one by one begin anywhere, and each may write as much too much. */
+static size_t R(bnf_pool_room)(const struct bnf_planes *planes)
+{
+    return planes->room + bnf_most_step;
+}
+
 int R(bnf_pool_begin)(struct bnf_call *call, struct R(bnf_pool) * pool)
 {
     const struct bnf_array *x = bnf_call_input(call, 0);
@@ -39,7 +45,7 @@ int R(bnf_pool_begin)(struct bnf_call *call, struct R(bnf_pool) * pool)
     double work =
         (double)channels * (double)pool->planes.count * (double)w.out[0] * (double)(pool->planes.taps + 1);
     pool->threads = call->threads < 1 || work < 1e6 ? 1 : call->threads;
-    pool->need = R(bnf_planes_scratch)(&pool->planes, 1) + pool->planes.room + pool->in;
+    pool->need = R(bnf_planes_scratch)(&pool->planes, 1) + R(bnf_pool_room)(&pool->planes) + pool->in;
     bool ints = x->kind == BNF_KIND_INT;
     size_t numbers = ints ? channels * (pool->in + pool->out) : 0;
     pool->held = R(bnf_scratch)(call, pool->need * pool->threads + numbers);
@@ -80,7 +86,28 @@ real *R(bnf_pool_sums)(const struct R(bnf_pool) * pool, unsigned worker)
 
 real *R(bnf_pool_copy)(const struct R(bnf_pool) * pool, unsigned worker)
 {
-    return R(bnf_pool_sums)(pool, worker) + pool->planes.room;
+    return R(bnf_pool_sums)(pool, worker) + R(bnf_pool_room)(&pool->planes);
+}
+
+void R(bnf_pool_slide)(const struct bnf_planes *p, R(bnf_pool_kernel) *kernel, const real *planes, real *result)
+{
+    size_t rows = (size_t)p->window.out[1], row = (size_t)p->window.out[2];
+    size_t vectors = rows * ((row + bnf_lanes - 1) / bnf_lanes);
+    if (2 * vectors * bnf_lanes >= p->room) {
+        kernel(planes, p->offset, p->taps, p->count, result);
+        return;
+    }
+    for (size_t h = 0; h < rows; h++) /* what a row writes too much the next one, or nobody, reads */
+        kernel(planes + h * p->pitch, p->offset, p->taps, row, result + h * p->pitch);
+}
+
+static inline __attribute__((always_inline)) void add_vector(
+    const real *restrict base, const size_t *restrict offset, size_t taps, real *restrict sums)
+{
+    R(bnf_vector) a = {0};
+    for (size_t t = 0; t < taps; t++)
+        a += *(const R(bnf_loose_vector) *)(base + offset[t]);
+    *(R(bnf_loose_vector) *)sums = a;
 }
 
 /* sums [count]: Σ over taps of base[i + offset[tap]]. */
@@ -89,6 +116,10 @@ static void R(bnf_pool_add)(
     const real *restrict base, const size_t *restrict offset, size_t taps, size_t count, real *restrict sums)
 {
     for (size_t i = 0; i < count; i += 4 * bnf_lanes) {
+        if (count - i <= bnf_lanes) {
+            add_vector(base + i, offset, taps, sums + i);
+            return;
+        }
         R(bnf_vector) a = {0}, b = {0}, c = {0}, d = {0};
         for (size_t t = 0; t < taps; t++) {
             const R(bnf_loose_vector) *x = (const R(bnf_loose_vector) *)(base + i + offset[t]);
@@ -113,7 +144,7 @@ static void one_average(void *context, unsigned worker, size_t channel)
     real *y = pool->y + channel * pool->out;
     R(bnf_planes_lay)(p, pool->x + channel * pool->in, 0, planes);
     for (size_t d = 0; d < (size_t)p->window.out[0]; d++) {
-        R(bnf_pool_add)(planes + d * p->depth, p->offset, p->taps, p->count, sums);
+        R(bnf_pool_slide)(p, R(bnf_pool_add), planes + d * p->depth, sums);
         for (size_t h = 0; h < (size_t)p->window.out[1]; h++) {
             real count = pool->counts[0][d] * pool->counts[1][h];
             for (size_t i = 0; i < (size_t)p->window.out[2]; i++)
@@ -169,7 +200,7 @@ static void one_norm(void *context, unsigned worker, size_t channel)
                                        : (real)pow(fabs((double)x[i]), (double)pool->power);
     R(bnf_planes_lay)(p, powers, 0, planes);
     for (size_t d = 0; d < (size_t)p->window.out[0]; d++) {
-        R(bnf_pool_add)(planes + d * p->depth, p->offset, p->taps, p->count, sums);
+        R(bnf_pool_slide)(p, R(bnf_pool_add), planes + d * p->depth, sums);
         for (size_t h = 0; h < (size_t)p->window.out[1]; h++)
             for (size_t i = 0; i < (size_t)p->window.out[2]; i++) {
                 double sum = (double)sums[h * p->pitch + i];

@@ -29,6 +29,16 @@ int R(bnf_pool_begin)(struct bnf_call *call, struct R(bnf_pool) * pool);
 /* Frees the scratch. */
 int R(bnf_pool_end)(struct bnf_call *call, struct R(bnf_pool) * pool);
 
+/* What goes over neighbouring positions: result [count] from base[i + offset[tap]]. It may read and write bnf_most_step
+ * numbers more. */
+typedef void R(bnf_pool_kernel)(
+    const real *restrict base, const size_t *restrict offset, size_t taps, size_t count, real *restrict result);
+
+/* Runs it over one depth of the output, whose rows lie `pitch` apart in the result: over all in one go, or, where rows are
+ * short and far apart, row by row. */
+void R(bnf_pool_slide)(
+    const struct bnf_planes *planes, R(bnf_pool_kernel) *kernel, const real *from, real *result);
+
 /* Where a worker's planes, sums and copy of a channel lie in its scratch. */
 real *R(bnf_pool_planes)(const struct R(bnf_pool) * pool, unsigned worker);
 real *R(bnf_pool_sums)(const struct R(bnf_pool) * pool, unsigned worker);

@@ -13,12 +13,25 @@
         (best) = (R(bnf_vector))(((R(bnf_mask))larger_x & take) | ((R(bnf_mask))(best) & ~take)); \
     } while (0)
 
+static inline __attribute__((always_inline)) void larger_vector(
+    const real *restrict base, const size_t *restrict offset, size_t taps, real *restrict largest)
+{
+    R(bnf_vector) a = *(const R(bnf_loose_vector) *)(base + offset[0]);
+    for (size_t t = 1; t < taps; t++)
+        BNF_LARGER(a, *(const R(bnf_loose_vector) *)(base + offset[t]));
+    *(R(bnf_loose_vector) *)largest = a;
+}
+
 /* largest [count]: over taps, of base[i + offset[tap]]. */
 BNF_WIDE
 static void R(bnf_pool_largest)(const real *restrict base, const size_t *restrict offset, size_t taps,
     size_t count, real *restrict largest)
 {
     for (size_t i = 0; i < count; i += 4 * bnf_lanes) {
+        if (count - i <= bnf_lanes) {
+            larger_vector(base + i, offset, taps, largest + i);
+            return;
+        }
         const R(bnf_loose_vector) *x = (const R(bnf_loose_vector) *)(base + i + offset[0]);
         R(bnf_vector) a = x[0], b = x[1], c = x[2], d = x[3];
         for (size_t t = 1; t < taps; t++) {
@@ -44,7 +57,7 @@ static void one_channel(void *context, unsigned worker, size_t channel)
     real *y = pool->y + channel * pool->out;
     R(bnf_planes_lay)(p, pool->x + channel * pool->in, -(real)INFINITY, planes);
     for (size_t d = 0; d < (size_t)p->window.out[0]; d++) {
-        R(bnf_pool_largest)(planes + d * p->depth, p->offset, p->taps, p->count, largest);
+        R(bnf_pool_slide)(p, R(bnf_pool_largest), planes + d * p->depth, largest);
         for (size_t h = 0; h < (size_t)p->window.out[1]; h++)
             for (size_t i = 0; i < (size_t)p->window.out[2]; i++)
                 *y++ = largest[h * p->pitch + i];

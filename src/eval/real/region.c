@@ -92,6 +92,13 @@ static void align_cell(const struct align *a, const real *image, real *to, const
         to[(size_t)c * step] /= count;
 }
 
+/* As many places as a cell is long; one that is not a number has none. */
+static int64_t places_in(real cell)
+{
+    static const int64_t most = 1000000000000;
+    return !(cell > 0) ? 0 : cell < (real)most ? (int64_t)ceil(cell) : most;
+}
+
 /* Where a region begins, the size of a cell of it, and how many places are spread over that, down and across. */
 static void measure_roi(const struct align *a, size_t r, real start[2], real cell[2], int64_t places[2])
 {
@@ -103,7 +110,7 @@ static void measure_roi(const struct align *a, size_t r, real start[2], real cel
         if (!a->half_pixel && !(size > 1))
             size = 1;
         cell[i] = size / (real)(i == 0 ? a->rows : a->columns);
-        places[i] = a->sampling > 0 ? a->sampling : (int64_t)ceil(cell[i]);
+        places[i] = a->sampling > 0 ? a->sampling : places_in(cell[i]);
     }
 }
 

@@ -120,7 +120,7 @@ static int interpolate(struct bnf_call *call, const struct bnf_resize *r, struct
 static int nearest(struct bnf_call *call, const struct bnf_resize *r, struct bnf_array *x)
 {
     real extrapolation = (real)r->extrapolation;
-    int64_t integer = (int64_t)r->extrapolation, dims[bnf_most_rank];
+    int64_t integer = fabs(r->extrapolation) < 0x1p63 ? (int64_t)r->extrapolation : 0, dims[bnf_most_rank];
     const char *text = "";
     struct bnf_pick pick = {.from = x->data, .size = bnf_move_size(x), .rank = x->rank};
     pick.fill = x->kind == BNF_KIND_REAL  ? (const void *)&extrapolation
