@@ -90,6 +90,9 @@ $(OUT)/gen/%.o: $(GEN)/%.c $(OUT)/flags
 $(TEST_OBJ): CPPFLAGS += -Itests
 $(TEST_OBJ): CFLAGS += -Wno-missing-field-initializers
 
+# ONLY=avx2 compiles what is compiled for several instruction sets for that one; tests/variants.sh compares them.
+CPPFLAGS += $(if $(ONLY),-DBNF_ONLY='"$(ONLY)"')
+
 # Loops over weights, and the evaluator's kernels, once for each number type. Nobody looks at errno or at floating-point
 # traps there. `omp simd` says that a loop may become vector code; clang would warn where it does not.
 FAST = -fno-math-errno -fno-trapping-math -fopenmp-simd -Wno-pass-failed
@@ -160,7 +163,10 @@ lint unit golden property faults: ## one part of the tests
 	@COUNT=$(COUNT) $(RUN) $@
 
 ONNX_TESTS ?= /usr/share/libonnx-testdata/data
-.PHONY: conformance
+.PHONY: conformance variants
+variants: ## builds the hot loops for each instruction set alone, and compares results bit for bit
+	@BUILD='$(BUILD)' MAKE='$(MAKE)' PYTHON='$(PYTHON)' tests/variants.sh
+
 conformance: $(CONFORMANCE) ## ONNX's own backend tests in the evaluator, in float and in double
 	$(CONFORMANCE) $(ONNX_TESTS)
 
